@@ -1,0 +1,1 @@
+"""The application without a page: use cases, the worker process, live events."""

@@ -1,0 +1,1 @@
+"""The page: Gradio components, routes and presenters. No computing and no SQL."""
