@@ -1,0 +1,76 @@
+"""The database: SQLite in WAL mode, one file, many readers and one writer at a time.
+
+A writer takes the write lock when it begins (`BEGIN IMMEDIATE`): a transaction that reads first
+and writes later could otherwise be refused at once, whatever the busy timeout says.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+from storage.files import DataFolder
+from storage.migrate import migrate
+
+PRAGMAS = (
+    "busy_timeout=5000",  # first: the next one may have to wait
+    "journal_mode=WAL",
+    "synchronous=NORMAL",  # a killed process loses nothing; a power cut at most the last commits
+    "foreign_keys=ON",
+    "journal_size_limit=67108864",
+)
+
+
+class Database:
+    """Sessions on the data folder's database; safe to share between threads."""
+
+    def __init__(self, engine: Engine, folder: DataFolder) -> None:
+        self.folder = folder
+        self._engine = engine
+        self._writer = engine.execution_options(writes=True)
+
+    @classmethod
+    def open(cls, root: Path) -> "Database":
+        """Open the data folder, made or migrated where needed; refuse one from the future."""
+        folder = DataFolder(root)
+        folder.create()
+        migrate(folder)
+        return cls(connect(folder.database), folder)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One consistent view of the rows."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that holds the write lock: committed at the end, or rolled back whole."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def connect(path: Path) -> Engine:
+    """An engine with our pragmas and our own BEGIN."""
+    engine = create_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would come too late
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _on_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

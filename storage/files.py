@@ -1,0 +1,145 @@
+"""The data folder: where files lie, and how one is written so that a crash leaves all or nothing.
+
+A file is written beside its place, synced, renamed over it, and its folder synced. Assets are
+named by the SHA-256 of their content, so the same picture is kept once. Every attempt at a run
+has a folder of its own, so a worker that lost its lease cannot touch its successor's files.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+ORPHAN_AGE_S = 3600.0
+ATTEMPT = re.compile(r"a(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Paths inside the data folder."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / "app.db"
+
+    @property
+    def assets(self) -> Path:
+        """First frames and camera paths, by content."""
+        return self.root / "assets"
+
+    @property
+    def runs(self) -> Path:
+        """A folder for every run."""
+        return self.root / "runs"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the database."""
+        return self.root / "backups"
+
+    @property
+    def logs(self) -> Path:
+        """What the worker processes printed."""
+        return self.root / "logs"
+
+    def create(self) -> None:
+        """Make the folders that are missing."""
+        for folder in (self.assets, self.runs, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def attempt(self, run_id: str, attempt: int) -> Path:
+        """The folder of one attempt at a run."""
+        return self.runs / run_id / f"a{attempt}"
+
+    def asset(self, sha256: str, extension: str) -> Path:
+        """The file of an asset."""
+        return self.assets / f"{sha256}.{extension}"
+
+    def store_asset(self, content: bytes, extension: str) -> str:
+        """Keep the content and return its SHA-256; nothing is written where it is there already."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = self.asset(sha256, extension)
+        if not path.exists():
+            write_whole(path, content)
+        return sha256
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that exists wholly or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Push every file of a folder, the folder and its parents' entries for it to the disk."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    sync_folder(folder.parent.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Push a folder's names to the disk, where the system lets a folder be opened."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def clean(folder: DataFolder, attempts: dict[str, int], now: float) -> list[Path]:
+    """Delete what crashes left behind and return it: *.tmp, and folders that no row names.
+
+    `attempts` maps every run id to its current attempt. Only what is older than an hour goes, so
+    that a file just being written is safe.
+    """
+    leftovers = [*folder.root.rglob("*.tmp"), *_orphans(folder, attempts)]
+    old = [path for path in leftovers if _age(path, now) > ORPHAN_AGE_S]
+    for path in old:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return old
+
+
+def _orphans(folder: DataFolder, attempts: dict[str, int]) -> list[Path]:
+    orphans = []
+    for run in folder.runs.iterdir():
+        if run.name not in attempts:
+            orphans.append(run)
+            continue
+        orphans += [
+            path
+            for path in run.iterdir()
+            if (match := ATTEMPT.fullmatch(path.name)) and int(match[1]) < attempts[run.name]
+        ]
+    return orphans
+
+
+def _age(path: Path, now: float) -> float:
+    """Seconds since the newest change in it; 0 where another process has just removed it."""
+    try:
+        stamps = [path.stat().st_mtime]
+        if path.is_dir():
+            stamps += [inner.stat().st_mtime for inner in path.rglob("*")]
+    except FileNotFoundError:
+        return 0.0
+    return now - max(stamps)

@@ -1,0 +1,110 @@
+"""The tables: runs, the assets they start from, the jobs that make them, counters and settings.
+
+Times are UNIX seconds. A run id is a ULID, so ids sort by the time of submission. A `Job` exists
+exactly while its run is queued (no worker) or running (a worker and a lease); `Run.state` is
+written in the same transaction, by `storage.queue` alone.
+"""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Root of the tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        dict[str, Any]: JSON,
+        dict[str, float]: JSON,
+        list[list[float]]: JSON,
+    }
+
+
+class Counter(Base):
+    """A number that only grows: "rev" counts changes a page may care about, "number" the runs."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
+
+
+class Setting(Base):
+    """A value kept for the whole notebook, such as whether the queue is paused."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
+
+
+class Asset(Base):
+    """A file under `assets/` named by the hash of its content: a first frame or a camera path."""
+
+    __tablename__ = "assets"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    extension: Mapped[str]  # png, jpg, npz
+    width: Mapped[int]  # 0 for a camera path
+    height: Mapped[int]
+    created_at: Mapped[float]
+
+
+class Run(Base):
+    """One generation: everything that decides its pixels, where it stands, what it took."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("runs_rev", "rev"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)
+    rev: Mapped[int]
+    state: Mapped[str]
+    stage: Mapped[str] = mapped_column(default="")
+    step: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    preview: Mapped[str] = mapped_column(default="")  # file name inside the attempt's folder
+    attempt: Mapped[int] = mapped_column(default=0)  # how often it was claimed; names the folder
+    error: Mapped[str] = mapped_column(default="")
+
+    client_key: Mapped[str | None] = mapped_column(unique=True)
+    visitor: Mapped[str] = mapped_column(default="")  # hash of the visitor's key
+    parent_id: Mapped[str | None]
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    ended_at: Mapped[float | None]
+
+    prompt: Mapped[str]
+    negative_prompt: Mapped[str]
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+    path_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+    path_source: Mapped[dict[str, Any]]
+    path_points: Mapped[list[list[float]]]
+    num_frames: Mapped[int]
+    fps: Mapped[float]
+    width: Mapped[int]  # of the video
+    height: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    num_inference_steps: Mapped[int]
+    guidance_scale: Mapped[float]
+    model: Mapped[str]
+    model_revision: Mapped[str]
+
+    timings: Mapped[dict[str, float]] = mapped_column(default=dict)  # seconds per stage
+    record: Mapped[dict[str, Any]] = mapped_column(default=dict)  # threads, dtype, ... as it ran
+
+
+class Job(Base):
+    """Work to do for a run. Without a worker it waits; with one it runs until its lease ends."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), unique=True)
+    priority: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0)  # attempts whose worker died
+    worker: Mapped[str | None]
+    lease_until: Mapped[float | None]
+    cancel: Mapped[bool] = mapped_column(default=False)

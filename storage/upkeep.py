@@ -1,0 +1,98 @@
+"""Upkeep of the data folder: rows made again from files, files checked against rows.
+
+`rescan` trusts folders only as far as their records can be read, and never changes a row that is
+there. `examine` changes nothing.
+"""
+
+import hashlib
+from pathlib import Path
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from storage.database import Database
+from storage.files import ATTEMPT, DataFolder
+from storage.records import NAME, read_record
+from storage.runs import next_value
+from storage.tables import Asset, Counter, Run
+
+RUN_FILES = ("video.mp4", "poster.jpg", "thumb.webp", NAME)
+
+
+def rescan(database: Database) -> tuple[int, list[str]]:
+    """Add the runs whose folders have no row; how many, and a sentence for each that was not."""
+    added, problems = 0, []
+    for file in _records(database.folder):
+        try:
+            added += _add(database, file)
+        except (ValueError, OSError) as error:
+            problems.append(f"{file.parent}: {error}")
+    return added, problems
+
+
+def examine(database: Database) -> list[str]:
+    """A sentence for everything that is wrong with the data folder; empty when all is well."""
+    with database.read() as session:
+        answer = session.scalar(text("PRAGMA integrity_check"))
+        findings = [] if answer == "ok" else [f"The database is damaged: {answer}"]
+        findings += [
+            f"Row {row[2]}: a {row[0]} names something that is not there."
+            for row in session.execute(text("PRAGMA foreign_key_check"))
+        ]
+        assets, runs = session.scalars(select(Asset)).all(), session.scalars(select(Run)).all()
+    for asset in assets:
+        findings += _examine_asset(database.folder, asset)
+    for run in runs:
+        if run.state == "done":
+            folder = database.folder.attempt(run.id, run.attempt)
+            missing = [name for name in RUN_FILES if not (folder / name).is_file()]
+            findings += [f"Run {run.number}: {name} is missing in {folder}." for name in missing]
+    return findings
+
+
+def _records(folder: DataFolder) -> list[Path]:
+    """The record of each run's latest finished attempt."""
+    records = []
+    for run in sorted(folder.runs.iterdir()):
+        files = [file for file in run.glob(f"a*/{NAME}") if (file.parent / "video.mp4").is_file()]
+        files = [file for file in files if ATTEMPT.fullmatch(file.parent.name)]
+        if files:
+            records.append(max(files, key=lambda file: int(file.parent.name[1:])))
+    return records
+
+
+def _add(database: Database, file: Path) -> bool:
+    run, image, path = read_record(file)
+    if [run.id, f"a{run.attempt}"] != [file.parent.parent.name, file.parent.name]:
+        raise ValueError("the record belongs to another folder")
+    for asset in (image, path):
+        if not database.folder.asset(asset.sha256, asset.extension).is_file():
+            raise ValueError(f"the file {asset.sha256}.{asset.extension} is missing in assets")
+    with database.write() as session:
+        if session.get(Run, run.id) is not None:
+            return False
+        for asset in (image, path):
+            session.merge(asset)
+        session.flush()
+        run.number = _free_number(session, run.number)
+        run.rev = next_value(session, "rev")
+        session.add(run)
+    return True
+
+
+def _free_number(session: Session, number: int) -> int:
+    """The run's own number, or the next one where another run has it; the counter moves along."""
+    if session.scalar(select(Run.id).where(Run.number == number)) is not None:
+        return next_value(session, "number")
+    counter = session.get(Counter, "number")
+    session.merge(Counter(name="number", value=max(counter.value if counter else 0, number)))
+    return number
+
+
+def _examine_asset(folder: DataFolder, asset: Asset) -> list[str]:
+    file = folder.asset(asset.sha256, asset.extension)
+    if not file.is_file():
+        return [f"The file {file} is missing."]
+    if hashlib.sha256(file.read_bytes()).hexdigest() != asset.sha256:
+        return [f"The file {file} was changed: its content is not what its name says."]
+    return []
