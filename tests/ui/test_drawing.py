@@ -1,0 +1,121 @@
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ui.drawing import describe, summary, top_view
+
+SIZE = 116
+
+
+def straight(dx, dz, frames=33):
+    steps = [index / (frames - 1) for index in range(frames)]
+    return [[dx * step, dz * step, 0.0, 1.0] for step in steps]
+
+
+def turning(degrees, frames=33):
+    angles = [math.radians(degrees) * index / (frames - 1) for index in range(frames)]
+    return [[0.0, 0.0, math.sin(angle), math.cos(angle)] for angle in angles]
+
+
+def draw(points, label="Walk"):
+    return top_view(points, fps=8, label=label, unit="m", fov_degrees=60, size=SIZE)
+
+
+def pixels(d):
+    numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", d)]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def test_forward_is_up_and_right_is_right():
+    forward = pixels(draw(straight(0, 1.5))["path"])
+    right = pixels(draw(straight(1.5, 0))["path"])
+
+    assert forward[-1][1] < forward[0][1]
+    assert forward[-1][0] == pytest.approx(forward[0][0])
+    assert right[-1][0] > right[0][0]
+
+
+def test_the_first_view_opens_ahead_of_the_start_by_the_field_of_view():
+    tip, left, right = pixels(draw(straight(0, 1))["first_view"])
+
+    spread = math.atan2(right[0] - tip[0], tip[1] - right[1]) * 2
+    assert math.degrees(spread) == pytest.approx(60, abs=1)
+    assert left[1] == right[1] < tip[1]
+
+
+def test_every_second_but_the_ends_has_a_tick_in_the_view_direction():
+    ticks = draw(straight(2, 0))["ticks"]  # 33 frames at 8 fps: 4 s
+
+    assert len(ticks) == 3
+    for start, end in map(pixels, ticks):
+        assert end[0] == start[0]
+        assert end[1] < start[1]
+
+
+def test_a_turn_on_the_spot_is_an_arc_around_the_start():
+    drawing = draw(turning(90))
+
+    start = drawing["start"]
+    distances = [math.dist(start, pixel) for pixel in pixels(drawing["path"])]
+    assert distances == pytest.approx([SIZE * 0.2] * 33, abs=0.2)
+    assert drawing["arrow"]
+
+
+def test_a_camera_that_stands_still_has_a_view_and_no_path():
+    drawing = draw(straight(0, 0))
+
+    assert drawing["first_view"]
+    assert (drawing["path"], drawing["arrow"], drawing["last_view"]) == ("", "", "")
+
+
+@given(dx=st.floats(-50, 50), dz=st.floats(-50, 50))
+def test_the_path_stays_inside_the_square_and_the_scale_is_true(dx, dz):
+    drawing = draw(straight(dx, dz))
+
+    for x, y in pixels(drawing["path"]):
+        assert 0 <= x <= SIZE
+        assert 0 <= y <= SIZE
+    (left, _), *_ = bar = pixels(drawing["scale"]["d"].replace("H", " 0 ").replace("v", " "))
+    assert left == 8
+    per_unit = (float(re.search(r"H([\d.]+)", drawing["scale"]["d"])[1]) - 8) / float(
+        drawing["scale"]["label"].split()[0]
+    )
+    route = pixels(drawing["path"])
+    if route:
+        assert math.dist(route[0], route[-1]) / per_unit == pytest.approx(
+            math.hypot(dx, dz), rel=0.05, abs=0.05
+        )
+    assert bar
+
+
+@given(turn=st.floats(-720, 720))
+def test_the_sentence_counts_the_whole_turn(turn):
+    sentence = describe(turning(turn, frames=65), label="Around", unit="m")
+
+    assert sentence.startswith("Camera path from above: around, ends 0.0 metres")
+    assert sentence.endswith(f"turned {abs(turn):.0f} degrees")
+
+
+@pytest.mark.parametrize(
+    ("points", "risen", "words"),
+    [
+        (straight(0, 1.5), 0, "1.5 m forward"),
+        (straight(0, -1.5), 0, "1.5 m back"),
+        (straight(-1.3, 0), 0, "1.3 m to the left"),
+        (straight(0, 0), 0.9, "0.9 m up"),
+        (straight(1, 1), 0, "1.4 m away"),
+        (turning(-48), 0, "Turns 48° to the left"),
+        (straight(0, 0), 0, "Stands still"),
+        (straight(0, 1) + straight(0, 1)[::-1], 0, "Ends where it began"),
+    ],
+)
+def test_the_summary_says_where_the_path_ends(points, risen, words):
+    assert summary(points, risen, "m") == words
+
+
+def test_a_model_without_metres_speaks_of_units():
+    assert summary(straight(0, 1), 0, "unit") == "1.0 unit forward"
+    assert summary(straight(0, 3), 0, "unit") == "3.0 units forward"

@@ -1,0 +1,182 @@
+"""The camera path from above, as the numbers an SVG is made of.
+
+A path is a list of points, one a frame: x, z, then the x and z of the view direction, in the
+model's distance unit; x to the right, z forward, and the first frame looks along +z. On the
+drawing forward is up. Drawing units are pixels of a square of `size`.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+Points = Sequence[Sequence[float]]
+Pixel = tuple[float, float]
+
+FILLED = 0.5  # the share of the square a path may take
+SMALLEST_EXTENT = 1.0  # distance units: shorter paths are drawn short
+MOVED = 0.005  # distance units below which a path is a turn on the spot
+TURNED_DEGREES = 1.0
+UNIT_WORDS = {"m": ("metre", "metres"), "unit": ("unit", "units")}
+
+
+def top_view(
+    points: Points, *, fps: float, label: str, unit: str, fov_degrees: float, size: int
+) -> dict[str, Any]:
+    """Everything a top view shows; `ui/static/topview.js` turns it into lines."""
+    pixels, per_unit = _fitted(points, size)
+    headings = [_heading(point) for point in points]
+    turned = _turned_degrees(headings)
+    if _extent(points) < MOVED and abs(turned) >= TURNED_DEGREES:
+        pixels = [pixels[0]]
+        route = [_ahead(pixels[0], heading, size * 0.2) for heading in headings]
+    else:
+        route = pixels
+    moves = len(route) > 1 and _extent(route) > 1
+    step = _round_length(size * 0.14 / per_unit)
+    return {
+        "size": size,
+        "sentence": describe(points, label=label, unit=unit),
+        "grid": _grid(pixels[0], step * per_unit, size),
+        "first_view": _wedge(pixels[0], headings[0], size * 0.163, fov_degrees),
+        "last_view": _wedge(pixels[-1], headings[-1], size * 0.13, fov_degrees) if moves else "",
+        "path": _polyline(route) if moves else "",
+        "ticks": _ticks(pixels, headings, fps, size * 0.05),
+        "arrow": _arrowhead(route) if moves else "",
+        "start": [round(value, 1) for value in pixels[0]],
+        "scale": _scale_bar(step, step * per_unit, unit, size),
+    }
+
+
+def describe(points: Points, *, label: str, unit: str) -> str:
+    """The drawing in one sentence, for those who cannot see it."""
+    distance = math.dist(points[0][:2], points[-1][:2])
+    turned = abs(_turned_degrees([_heading(point) for point in points]))
+    words = UNIT_WORDS[unit][1]
+    return (
+        f"Camera path from above: {label[:1].lower()}{label[1:]}, ends {distance:.1f} {words} "
+        f"from the start, turned {turned:.0f} degrees"
+    )
+
+
+def summary(points: Points, risen: float, unit: str) -> str:
+    """Where the path ends, in a few words; `risen` is how far up, in distance units."""
+    right, forward = points[-1][0] - points[0][0], points[-1][1] - points[0][1]
+    turned = _turned_degrees([_heading(point) for point in points])
+    distance = math.hypot(right, forward, risen)
+    turn = f"{abs(turned):.0f}° to the {'right' if turned > 0 else 'left'}"
+    if distance < MOVED and _extent(points) < MOVED:
+        return f"Turns {turn}" if abs(turned) >= TURNED_DEGREES else "Stands still"
+    if distance < MOVED:
+        return "Ends where it began"
+    short_unit = "m" if unit == "m" else UNIT_WORDS[unit][distance >= 1.05]
+    where = f"{distance:.1f} {short_unit}{_direction(right, forward, risen, distance)}"
+    return where if abs(turned) < TURNED_DEGREES else f"{where}, turned {abs(turned):.0f}°"
+
+
+def _direction(right: float, forward: float, risen: float, distance: float) -> str:
+    directions = (
+        (right, " to the right"),
+        (-right, " to the left"),
+        (forward, " forward"),
+        (-forward, " back"),
+        (risen, " up"),
+        (-risen, " down"),
+    )
+    share, words = max(directions)
+    return words if share > 0.95 * distance else " away"
+
+
+def _heading(point: Sequence[float]) -> float:
+    """Radians, 0 forward, positive to the right."""
+    return math.atan2(point[2], point[3])
+
+
+def _turned_degrees(headings: Sequence[float]) -> float:
+    """The whole turn in degrees, positive to the right; a full circle is 360, not 0."""
+    steps = (math.remainder(later - earlier, math.tau) for earlier, later in pairwise(headings))
+    return math.degrees(sum(steps))
+
+
+def _extent(points: Points) -> float:
+    xs, zs = [point[0] for point in points], [point[1] for point in points]
+    return max(max(xs) - min(xs), max(zs) - min(zs))
+
+
+def _fitted(points: Points, size: int) -> tuple[list[Pixel], float]:
+    """The points as pixels around the middle, and how many pixels one distance unit takes."""
+    xs, zs = [point[0] for point in points], [point[1] for point in points]
+    per_unit = FILLED * size / max(_extent(points), SMALLEST_EXTENT)
+    middle_x, middle_z = (max(xs) + min(xs)) / 2, (max(zs) + min(zs)) / 2
+    half = size / 2
+    pixels = [
+        (half + (x - middle_x) * per_unit, half - (z - middle_z) * per_unit)
+        for x, z in zip(xs, zs, strict=True)
+    ]
+    return pixels, per_unit
+
+
+def _ahead(pixel: Pixel, heading: float, length: float) -> Pixel:
+    return pixel[0] + math.sin(heading) * length, pixel[1] - math.cos(heading) * length
+
+
+def _polyline(pixels: Sequence[Pixel]) -> str:
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in pixels)
+
+
+def _wedge(pixel: Pixel, heading: float, length: float, fov_degrees: float) -> str:
+    half = math.radians(fov_degrees) / 2
+    edge = length / math.cos(half)
+    corners = [_ahead(pixel, heading + side * half, edge) for side in (-1, 1)]
+    return f"{_polyline([pixel, *corners])}Z"
+
+
+def _ticks(
+    pixels: Sequence[Pixel], headings: Sequence[float], fps: float, length: float
+) -> list[str]:
+    """A short line in the view direction at every whole second that is not an end."""
+    seconds = (round(second * fps) for second in range(1, 1 + int(len(pixels) / fps)))
+    frames = [frame for frame in seconds if frame < len(pixels) - 1]
+    return [
+        _polyline([pixels[frame], _ahead(pixels[frame], headings[frame], length)])
+        for frame in frames
+    ]
+
+
+def _arrowhead(route: Sequence[Pixel]) -> str:
+    """A small triangle at the end, along the way the camera came."""
+    end = route[-1]
+    before = next((pixel for pixel in reversed(route) if math.dist(pixel, end) > 1), route[0])
+    along = math.atan2(end[0] - before[0], before[1] - end[1])
+    left, right = (_ahead(end, along + side * 2.4, 5.0) for side in (-1, 1))
+    return f"{_polyline([_ahead(end, along, 5.5), left, right])}Z"
+
+
+def _round_length(length: float) -> float:
+    """The next of 1, 2, 5, 10, 20, ... (or 0.5, 0.2, ...) at or above a length."""
+    power = 10.0 ** math.floor(math.log10(length))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= length * 0.999)
+
+
+def _grid(origin: Pixel, spacing: float, size: int) -> list[str]:
+    """Lines through the start, so that it sits on a crossing."""
+    columns = _line_places(origin[0], spacing, size)
+    rows = _line_places(origin[1], spacing, size)
+    return [f"M{x:.1f} 0V{size}" for x in columns] + [f"M0 {y:.1f}H{size}" for y in rows]
+
+
+def _line_places(origin: float, spacing: float, size: int) -> list[float]:
+    first = origin % spacing
+    return [first + spacing * index for index in range(1 + int((size - first) / spacing))]
+
+
+def _scale_bar(step: float, pixels: float, unit: str, size: int) -> dict[str, Any]:
+    left, right, y = 8.0, 8.0 + pixels, size - 8.5
+    words = "m" if unit == "m" else UNIT_WORDS[unit][step != 1]
+    ends = f"M{left} {y - 2.5}v5M{right:.1f} {y - 2.5}v5"
+    return {
+        "d": f"M{left} {y}H{right:.1f}{ends}",
+        "x": left,
+        "y": y - 6.5,
+        "label": f"{step:g} {words}",
+    }

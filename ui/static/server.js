@@ -1,0 +1,75 @@
+// Talking to Wanderbook's own routes, which all lie beside this file under /gradio_api/wm/.
+
+const BASE = new URL("../../", import.meta.url);
+const VISITOR = "wanderbook.visitor";
+
+/** What the server refused, as a sentence for the page and the field it belongs to. */
+export class Refusal extends Error {
+  constructor(message, field = "", fix = null) {
+    super(message);
+    this.field = field;
+    this.fix = fix;
+  }
+}
+
+/** 128 random bits in hexadecimal; also on plain http, where randomUUID is missing. */
+export function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+let remembered = "";
+
+/** The key of this visitor, made at the first visit and kept in this browser. */
+export function visitor() {
+  if (remembered) return remembered;
+  try {
+    remembered = localStorage.getItem(VISITOR) ?? "";
+    if (!remembered) localStorage.setItem(VISITOR, (remembered = randomKey()));
+  } catch {
+    remembered ||= randomKey(); // storage is blocked: the key lives as long as the page
+  }
+  return remembered;
+}
+
+export function url(path) {
+  return new URL(path, BASE).href;
+}
+
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(url(path), {
+      ...options,
+      credentials: "omit",
+      headers: { "X-Wanderbook-Visitor": visitor(), ...options.headers },
+    });
+  } catch {
+    throw new Refusal("Wanderbook does not answer. What you filled in is still here.");
+  }
+  const value = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const sentence = value.error ?? `Wanderbook answered with an error (${answer.status}).`;
+    throw new Refusal(sentence, value.field, value.fix);
+  }
+  return value;
+}
+
+export function get(path, query = {}) {
+  const parameters = new URLSearchParams(query).toString();
+  return ask(parameters ? `${path}?${parameters}` : path, { method: "GET" });
+}
+
+export function post(path, body = {}) {
+  const headers = { "Content-Type": "application/json" };
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+/** Send a picture as it is; the server looks at its header before it decodes anything. */
+export function upload(file) {
+  const headers = {
+    "Content-Type": "application/octet-stream",
+    "X-File-Name": encodeURIComponent(file.name || "picture"),
+  };
+  return ask("images", { method: "POST", headers, body: file });
+}
