@@ -1,0 +1,71 @@
+"""What every test shares: mistakes are loud, and nothing leaves this machine.
+
+No test reaches the network, the person's own data folder or a model hub. Torch is never
+imported from here, so a test of plain code stays as light as the code it tests.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+OUR_PACKAGES = {"sanawm", "kernels"}
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["WANDERBOOK_DATA"] = "/dev/null/each-test-names-its-own-folder"
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "2")  # small tensors: more threads only wait for one another
+if not Path("/proc/driver/nvidia/version").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # triton reads it when a kernel is defined
+
+# Torch's first call takes seconds and is no bug. Derandomized: a gate says the same thing twice.
+settings.register_profile("gate", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("gate")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests marked `gpu` are skipped, visibly, where there is no CUDA device."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch  # only a run that has such tests pays for it
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture
+def device():
+    """Where a kernel is tested: compiled on a GPU, interpreted on a CPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.fixture(autouse=True)
+def poisoned_empty(monkeypatch):
+    """Memory our own code asks for and does not fill is NaN, so that a hole in it shows."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    for owner, name in (
+        (torch, "empty"),
+        (torch, "empty_like"),
+        (torch, "empty_strided"),
+        (torch.Tensor, "new_empty"),
+    ):
+        monkeypatch.setattr(owner, name, _poisoned(getattr(owner, name)))
+
+
+def _poisoned(allocate):
+    def allocate_poisoned(*args, **kwargs):
+        tensor = allocate(*args, **kwargs)
+        caller = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
+        is_ours = caller in OUR_PACKAGES and tensor.is_floating_point()
+        return tensor.fill_(float("nan")) if is_ours else tensor
+
+    return allocate_poisoned
