@@ -1,0 +1,116 @@
+"""Any order of events: no job is lost, leases belong to running runs, tries are limited."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from sample_rows import add_assets, make_run
+from sqlalchemy import select
+
+from storage.database import Database
+from storage.queue import MAX_DEATHS, Queue
+from storage.tables import Job, Run
+
+ENDED = {"done", "failed", "cancelled"}
+picks = st.integers(0, 99)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp())
+        self.database = Database.open(self.root)
+        add_assets(self.database)
+        self.now = 1000.0
+        self.queue = Queue(self.database, lease_s=10, clock=lambda: self.now)
+        self.added, self.claims, self.workers = [], [], 0
+        self.ended = {}
+
+    def teardown(self):
+        self.database.close()
+        shutil.rmtree(self.root)
+
+    def pick(self, values, number):
+        return values[number % len(values)] if values else None
+
+    def row(self, run_id):
+        with self.database.read() as session:
+            return session.get(Run, run_id)
+
+    @rule()
+    def add(self):
+        self.added.append(self.queue.add(make_run()).id)
+
+    @rule()
+    def claim(self):
+        self.workers += 1
+        claim = self.queue.claim(f"w{self.workers}")
+        if claim:
+            self.claims.append(claim)
+
+    @rule(number=picks, step=st.integers(0, 9))
+    def report(self, number, step):
+        if claim := self.pick(self.claims, number):
+            before = self.row(claim.run_id)
+            hold = self.queue.report(claim, stage="drawing", step=step, total=9)
+            after = self.row(claim.run_id)
+            if hold == "lost":
+                assert (after.rev, after.step) == (before.rev, before.step)
+            else:
+                assert (after.state, after.attempt) == ("running", claim.attempt)
+
+    @rule(number=picks, state=st.sampled_from(["done", "failed", "cancelled"]))
+    def finish(self, number, state):
+        if claim := self.pick(self.claims, number):
+            before = self.row(claim.run_id)
+            if self.queue.finish(claim, state):
+                assert (before.state, before.attempt) == ("running", claim.attempt)
+                assert self.row(claim.run_id).state == state
+            else:
+                assert self.row(claim.run_id).rev == before.rev
+
+    @rule(number=picks)
+    def release(self, number):
+        if claim := self.pick(self.claims, number):
+            self.queue.release(claim)
+
+    @rule(seconds=st.sampled_from([1, 6, 11]))
+    def time_passes(self, seconds):
+        self.now += seconds
+
+    @rule(every=st.booleans())
+    def recover(self, every):
+        self.queue.recover(every=every)
+
+    @rule(number=picks)
+    def cancel(self, number):
+        if run_id := self.pick(self.added, number):
+            self.queue.cancel(run_id)
+
+    @rule(number=picks)
+    def retry(self, number):
+        if run_id := self.pick(self.added, number):
+            self.queue.retry(run_id)
+
+    @invariant()
+    def rows_agree(self):
+        with self.database.read() as session:
+            runs = {run.id: run for run in session.scalars(select(Run))}
+            jobs = {job.run_id: job for job in session.scalars(select(Job))}
+        assert set(runs) == set(self.added)  # none is lost
+        for run in runs.values():
+            job = jobs.get(run.id)
+            assert (job is None) == (run.state in ENDED)  # what has not ended will be worked on
+            assert (run.ended_at is not None) == (run.state in ENDED)
+            if job:
+                assert (job.worker is not None) == (run.state == "running")
+                assert (job.lease_until is not None) == (run.state == "running")
+                assert job.deaths < MAX_DEATHS
+                assert run.attempt == job.attempt
+
+
+QueueMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestQueueMachine = QueueMachine.TestCase
