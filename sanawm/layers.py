@@ -1,0 +1,145 @@
+"""Small parts of the transformer: embeddings, the feed-forward and the output layer.
+
+Parameter names and shapes are the published checkpoint's; where they say "convolution" for
+what is a matrix product, the product is computed.
+Shape letters: B batch, C channels, T latent frames, H, W latent rows and columns,
+S = H*W tokens in a frame, D hidden channels, L text tokens, F feed-forward channels.
+"""
+
+from math import log
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as nnf
+
+_TIME_CHANNELS = 256
+_MAX_PERIOD = 10_000.0
+
+
+class TokenEmbedding(nn.Module):
+    """One token for each latent cell: a 1x1x1 convolution."""
+
+    def __init__(self, in_channels: int, hidden_size: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv3d(in_channels, hidden_size, kernel_size=1)
+
+    def forward(self, latents_BCTHW: Tensor) -> Tensor:
+        """Return tokens, (B, T, S, D)."""
+        tokens_BTSC = latents_BCTHW.flatten(3).permute(0, 2, 3, 1)
+        return nnf.linear(tokens_BTSC, self.matrix, self.proj.bias)
+
+    @property
+    def matrix(self) -> Tensor:
+        """The convolution's kernel as a matrix."""
+        return self.proj.weight.flatten(1)
+
+
+class TimestepEmbedding(nn.Module):
+    """Hidden vector of a timestep, from sinusoids of its whole part."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(_TIME_CHANNELS, hidden_size)
+        self.linear_2 = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, timestep_BT: Tensor) -> Tensor:
+        """Embed timesteps of 0 to 1000, (B, T, D); the fraction is dropped, as in training."""
+        half = _TIME_CHANNELS // 2
+        weight = self.linear_1.weight
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        exponents = torch.arange(half, dtype=wide, device=weight.device) / half
+        angles = timestep_BT.long()[..., None] * torch.exp(-log(_MAX_PERIOD) * exponents)
+        waves = torch.cat((angles.cos(), angles.sin()), dim=-1).to(weight.dtype)
+        embedded: Tensor = self.linear_2(nnf.silu(self.linear_1(waves)))
+        return embedded
+
+
+class TextProjection(nn.Module):
+    """Two linear layers from the text encoder's channels to the hidden ones."""
+
+    def __init__(self, text_channels: int, hidden_size: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(text_channels, hidden_size)
+        self.fc2 = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, text_BLD: Tensor) -> Tensor:
+        """Return hidden text vectors, (B, L, D)."""
+        hidden: Tensor = self.fc2(nnf.gelu(self.fc1(text_BLD), approximate="tanh"))
+        return hidden
+
+
+class TextEmbedding(nn.Module):
+    """Holds the projection one level deeper, where checkpoints have it."""
+
+    def __init__(self, text_channels: int, hidden_size: int) -> None:
+        super().__init__()
+        self.y_proj = TextProjection(text_channels, hidden_size)
+
+    def forward(self, text_BLD: Tensor) -> Tensor:
+        """Return hidden text vectors, (B, L, D)."""
+        hidden: Tensor = self.y_proj(text_BLD)
+        return hidden
+
+
+class Convolution(nn.Module):
+    """Holds a convolution one level deeper, where checkpoints have it."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+
+class FeedForward(nn.Module):
+    """Gated feed-forward that looks at the neighbouring tokens and the neighbouring frames."""
+
+    def __init__(self, hidden_size: int, mlp_size: int) -> None:
+        super().__init__()
+        both = 2 * mlp_size
+        self.inverted_conv = Convolution(nn.Conv2d(hidden_size, both, 1))
+        self.depth_conv = Convolution(nn.Conv2d(both, both, 3, padding=1, groups=both))
+        self.point_conv = Convolution(nn.Conv2d(mlp_size, hidden_size, 1, bias=False))
+        self.t_conv = nn.Conv2d(hidden_size, hidden_size, (3, 1), padding=(1, 0), bias=False)
+
+    def forward(self, x_BTSD: Tensor, height: int) -> Tensor:
+        """Return the change of each token, (B, T, S, D)."""
+        inverted, depth = self.inverted_conv.conv, self.depth_conv.conv
+        wide_BTSF = nnf.silu(nnf.linear(x_BTSD, inverted.weight.flatten(1), inverted.bias))
+        picture = wide_BTSF.flatten(0, 1).unflatten(1, (height, -1)).permute(0, 3, 1, 2)
+        seen = depth(picture).permute(0, 2, 3, 1).reshape(wide_BTSF.shape)
+        value_BTSF, gate_BTSF = seen.chunk(2, dim=-1)
+        mixed_BTSF = value_BTSF * nnf.silu(gate_BTSF)
+        return self._over_time(nnf.linear(mixed_BTSF, self.point_conv.conv.weight.flatten(1)))
+
+    def _over_time(self, x_BTSD: Tensor) -> Tensor:
+        """Add to each frame its temporal convolution, one product for each tap."""
+        before_DD, here_DD, after_DD = self.t_conv.weight.squeeze(-1).unbind(-1)
+        identity_DD = torch.eye(len(here_DD), dtype=here_DD.dtype, device=here_DD.device)
+        mixed_BTSD = nnf.linear(x_BTSD, here_DD + identity_DD)
+        if x_BTSD.shape[1] == 1:
+            return mixed_BTSD
+        past_BTSD = nnf.linear(x_BTSD[:, :-1], before_DD)
+        future_BTSD = nnf.linear(x_BTSD[:, 1:], after_DD)
+        mixed_BTSD[:, 1:] += past_BTSD
+        mixed_BTSD[:, :-1] += future_BTSD
+        return mixed_BTSD
+
+
+class OutputLayer(nn.Module):
+    """Velocity of each token, modulated by its frame's timestep."""
+
+    def __init__(self, hidden_size: int, out_channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(hidden_size, out_channels)
+        self.scale_shift_table = nn.Parameter(torch.zeros(2, hidden_size))
+
+    def forward(self, x_BTSD: Tensor, time_BTD: Tensor) -> Tensor:
+        """Return one velocity for each token, (B, T, S, C)."""
+        shift_BT1D, scale_BT1D = (time_BTD[..., None, :] + row for row in self.scale_shift_table)
+        velocity: Tensor = self.linear(modulated(x_BTSD, shift_BT1D, scale_BT1D))
+        return velocity
+
+
+def modulated(x_BTSD: Tensor, shift_BT1D: Tensor, scale_BT1D: Tensor) -> Tensor:
+    """Layer norm without weights, then each frame's own scale and shift."""
+    normed = nnf.layer_norm(x_BTSD, x_BTSD.shape[-1:], eps=1e-6)
+    return torch.addcmul(shift_BT1D, normed, 1 + scale_BT1D)
