@@ -126,8 +126,9 @@ def test_denoise_stops_when_its_caller_does():
 
 def test_low_precision_latents_are_stepped_in_float32():
     noise = seeded_noise(0, CLEAN.shape).bfloat16()
-    [latents] = denoise(lambda x, _: x / 3, noise, torch.tensor([1.0, 0.0]))
-    expected = (noise[:, :, 1:].float() - (noise[:, :, 1:] / 3).float()).bfloat16()
+    [latents] = denoise(lambda x, _: x / 3, noise, torch.tensor([1.0, 0.7]))
+    step = (torch.tensor(0.7) - 1) * (noise / 3).float()
+    expected = (noise.float() + step)[:, :, 1:].bfloat16()
     assert torch.equal(latents[:, :, 1:], expected)
 
 
