@@ -92,9 +92,9 @@ def _surroundings(scenes: Scenes, row: int, kept: list[bool]) -> str:
 
 
 def _material(scenes: Scenes, row: int, slot: int) -> str:
-    first = COLOUR_NAMES[scenes.colour[row, slot]]
+    first: str = COLOUR_NAMES[scenes.colour[row, slot]]
     second = COLOUR_NAMES[scenes.second_colour[row, slot]]
-    forms = {
+    forms: dict[int, str] = {
         CHECKERBOARD: f"{first} and {second} checkerboard",
         STRIPED: f"{first} and {second} striped",
         BRICK: f"{first} brick",

@@ -36,13 +36,15 @@ class Clips:
     captions: list[str]
 
 
-def sample_worlds(seeds: Sequence[int], split: Split = "train") -> tuple[Scenes, Starts]:
+def sample_worlds(
+    seeds: Sequence[int], split: Split = "train", device: str | torch.device = "cpu"
+) -> tuple[Scenes, Starts]:
     """Return each seed's world and first pose; dull first views are drawn anew."""
     scenes = sample_scenes(seeds, split)
     starts = sample_starts(scenes, seeds, split)
     pending = np.arange(len(seeds))
     for attempt in range(1, _ATTEMPTS):
-        pending = pending[~_is_worth_seeing(scenes.take(pending), starts, pending)]
+        pending = pending[~_is_worth_seeing(scenes.take(pending), starts, pending, device)]
         if len(pending) == 0:
             break
         again = np.asarray(seeds)[pending]
@@ -53,19 +55,19 @@ def sample_worlds(seeds: Sequence[int], split: Split = "train") -> tuple[Scenes,
 
 
 def _is_worth_seeing(
-    scenes: Scenes, starts: Starts, rows: npt.NDArray[np.int64]
+    scenes: Scenes, starts: Starts, rows: npt.NDArray[np.int64], device: str | torch.device
 ) -> npt.NDArray[np.bool_]:
     """Whether first views are neither a bare wall nor grey on grey, judged on a thumbnail."""
     height, width = 18, 30
     lens = camera_intrinsics(starts.fov_degrees[rows], 1, height, width)
     pictures, depth = render(
-        scenes, starts.c2w_B44()[rows][:, None], lens, height=height, width=width
+        scenes, starts.matrices()[rows][:, None], lens, height=height, width=width, device=device
     )
     flat = pictures.view(len(rows), -1, 3).float() / 255.0
-    luminance = flat @ torch.tensor([0.299, 0.587, 0.114])
+    luminance = flat @ torch.tensor([0.299, 0.587, 0.114], device=flat.device)
     median = depth.view(len(rows), -1).median(dim=1).values
     is_good = (median > _NEAREST_MEDIAN) & (luminance.std(dim=1) > _LEAST_CONTRAST)
-    return np.asarray(is_good.numpy())
+    return np.asarray(is_good.cpu().numpy())
 
 
 def camera_intrinsics(fov_degrees: Array, num_frames: int, height: int, width: int) -> Array:
@@ -87,7 +89,7 @@ def sample_clips(
     device: str | torch.device = "cpu",
 ) -> Clips:
     """Return the clips of these seeds: each the same in any batch on a CPU."""
-    scenes, starts = sample_worlds(seeds, split)
+    scenes, starts = sample_worlds(seeds, split, device)
     paths = relative_poses(sample_paths(scenes, starts, seeds, split, num_frames))
     return _clips(
         scenes, starts, paths, seeds, (height, width), supersample=supersample, device=device
@@ -108,7 +110,7 @@ def render_along(
 
     Such paths may run through walls; nothing stops them.
     """
-    scenes, starts = sample_worlds(seeds, split)
+    scenes, starts = sample_worlds(seeds, split, device)
     paths = np.asarray(torch.as_tensor(c2w_BF44).cpu(), dtype=np.float64)
     return _clips(
         scenes, starts, paths, seeds, (height, width), supersample=supersample, device=device
@@ -127,7 +129,7 @@ def _clips(
 ) -> Clips:
     height, width = size
     lens = camera_intrinsics(starts.fov_degrees, paths.shape[1], height, width)
-    world_poses = starts.c2w_B44()[:, None] @ paths
+    world_poses = starts.matrices()[:, None] @ paths
     frames, depth = render(
         scenes,
         world_poses,

@@ -30,8 +30,15 @@ PATTERN_NAMES = ("plain", "checkerboard", "brick", "striped", "tiled", "marbled"
 SURFACE_KINDS = ("wall", "floor", "ceiling", "box", "sphere", "pillar")
 
 # Fine patterns are hard for small networks: large plain, tiled and checkered areas lead.
-LARGE_PATTERN_WEIGHTS = (0.30, 0.22, 0.10, 0.10, 0.20, 0.08)
-SMALL_PATTERN_WEIGHTS = (0.58, 0.12, 0.04, 0.14, 0.04, 0.08)
+_SMALL = (0.58, 0.12, 0.04, 0.14, 0.04, 0.08)
+PATTERN_WEIGHTS = {
+    "wall": (0.44, 0.12, 0.12, 0.09, 0.17, 0.06),
+    "floor": (0.26, 0.26, 0.08, 0.10, 0.22, 0.08),
+    "ceiling": (0.80, 0.06, 0.02, 0.05, 0.06, 0.01),
+    "box": _SMALL,
+    "sphere": _SMALL,
+    "pillar": _SMALL,
+}
 
 PLAIN, CHECKERBOARD, BRICK, STRIPED, TILED, MARBLED = range(6)
 # a, b, c, m of the blend

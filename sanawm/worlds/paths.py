@@ -1,4 +1,4 @@
-"""Camera paths through worlds: what keys can do, and orbits, trucks and cranes that look at a point.
+"""Camera paths through worlds: what keys can do, and orbits, trucks and cranes.
 
 Keys are those of the action dialect wm-2026-07: w/s forward and back, a/d yaw, j/l strafe, i/k
 pitch, with its inertia; a camera that meets a wall or an object slides along it. Distances in
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sanawm.worlds.draws import Array, Draws, Indices
-from sanawm.worlds.scene import FAR, OBJECTS, Scenes, Split, footprint_radius
+from sanawm.worlds.scene import FAR, OBJECTS, Flags, Scenes, Split, footprint_radius
 from sanawm.worlds.starts import (
     OBJECT_MARGIN,
     WALL_MARGIN,
@@ -32,7 +32,7 @@ _FREE_SHARE = 0.3
 _MOVES = np.array([[0, 0], [1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [1, 1]])
 _MOVE_WEIGHTS = (0.22, 0.38, 0.10, 0.09, 0.09, 0.06, 0.06)
 _TURN_WEIGHTS = (0.46, 0.27, 0.27)
-_LOOK_WEIGHTS = (0.84, 0.08, 0.08)
+_LOOK_WEIGHTS = (0.90, 0.045, 0.055)
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ def action_velocities(controls: Array, scale: Array) -> Array:
     `controls` (..., F-1, 4) are -1, 0 or 1; `scale` (..., 4) are speeds per frame. A newly
     pressed key snaps all four velocities to their targets; otherwise they ease towards them.
     """
-    velocity = np.zeros(controls.shape[:-2] + (4,))
+    velocity = np.zeros((*controls.shape[:-2], 4))
     held = np.zeros_like(velocity)
     result = np.empty_like(controls)
     for step in range(controls.shape[-2]):
@@ -159,7 +159,7 @@ def _free_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) -
     return _best(scenes, walkers, np.stack(poses, axis=2), np.asarray(pushed))
 
 
-def _look_at(walkers: _Walkers, target: Array, looks: Array) -> None:
+def _look_at(walkers: _Walkers, target: Array, looks: Flags) -> None:
     """Turn those that look at their target, by at most the largest turn of a frame."""
     limit = np.radians(TURNS[1] + 1.0)
     to = target - walkers.position
@@ -176,7 +176,7 @@ def _best(scenes: Scenes, walkers: _Walkers, poses: Array, pushed: Array) -> Arr
     """Return of each world's candidates the least pushed about that ends with a view."""
     ahead = wall_ahead(scenes, walkers.position, walkers.yaw)
     cost = pushed + 0.5 * np.maximum(1.6 - ahead, 0.0)
-    return np.asarray(poses[np.arange(len(cost)), cost.argmin(axis=1)])
+    return np.asarray(poses[np.arange(len(cost)), np.argmin(cost, axis=1)])
 
 
 def keep_clear(scenes: Scenes, before: Array, wish: Array) -> Array:

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d
 
 from sanawm.worlds import lighting, shading
 from sanawm.worlds.draws import Array
-from sanawm.worlds.materials import pattern_coefficients, palette
+from sanawm.worlds.materials import palette, pattern_coefficients
 from sanawm.worlds.scene import DECALS, FAR, NUM_SURFACES, OBJECTS, PILLARS, SPHERES, WALLS, Scenes
 from sanawm.worlds.tracing import Rays, Solids, Vector, is_sky, trace_objects, trace_shell
 

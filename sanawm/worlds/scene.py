@@ -17,9 +17,9 @@ from sanawm.worlds.materials import (
     BRICK,
     COLOUR_NAMES,
     HELD_OUT,
-    LARGE_PATTERN_WEIGHTS,
     MARBLED,
-    SMALL_PATTERN_WEIGHTS,
+    PATTERN_NAMES,
+    PATTERN_WEIGHTS,
     SURFACE_KINDS,
     TILED,
     palette,
@@ -231,12 +231,12 @@ def _materials(
     combos = np.empty((len(family), NUM_SURFACES), dtype=np.int64)
     unseen = np.empty_like(combos)
     forced = _forced_slot(draws, family, present)
-    num_patterns = len(LARGE_PATTERN_WEIGHTS)
+    num_patterns = len(PATTERN_NAMES)
     for kind, name in enumerate(SURFACE_KINDS):
         slots = np.flatnonzero(kind == KIND_OF_SLOT)
         allowed = _combo_weights(family, name) * ~HELD_OUT[:, :, kind].reshape(1, -1)
         combos[:, slots] = draws.choose(allowed[:, None], size=len(slots))
-        unseen[:, slots] = draws.choose(HELD_OUT[:, :, kind].reshape(-1) * 1.0)
+        unseen[:, slots] = draws.choose(np.where(HELD_OUT[:, :, kind].reshape(-1), 1.0, 0.0))
     _share(combos, WALLS, draws.uniform(size=4) < np.array([1.0, 0.75, 0.75, 0.75]))
     _share(combos, PILLARS, draws.uniform() < 0.7)
     if split == "held_out":
@@ -257,7 +257,7 @@ def _share(combos: Indices, slots: slice, is_shared: Flags) -> None:
 
 def _combo_weights(family: Indices, kind: str) -> Array:
     """Return the weight of every colour and pattern, (B, colours * patterns)."""
-    patterns = LARGE_PATTERN_WEIGHTS if kind in ("wall", "floor") else SMALL_PATTERN_WEIGHTS
+    patterns = PATTERN_WEIGHTS[kind]
     colours = np.tile(np.array(_SURFACE_COLOURS[kind], dtype=np.float64), (len(family), 1))
     if kind == "floor":
         colours[family == PLAIN_LAND] = _GROUND_COLOURS

@@ -5,6 +5,7 @@ R rows of the surface table. Colours are tuples of three (S, F, P) tensors.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -38,9 +39,9 @@ def surface_colour(
     return colour, turned(normal, cos, -sin), glow
 
 
-def tuple3(parts: object) -> Vector:
+def tuple3(parts: Iterable[Tensor]) -> Vector:
     """Return an iterable of three tensors as a vector."""
-    x, y, z = parts  # type: ignore[misc, attr-defined]
+    x, y, z = parts
     return x, y, z
 
 

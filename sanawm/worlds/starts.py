@@ -15,7 +15,7 @@ from sanawm.worlds.scene import CORRIDOR, FAR, OBJECTS, Scenes, Split, footprint
 WALL_MARGIN = 0.6  # metres kept between a camera and a wall
 OBJECT_MARGIN = 0.4  # and between a camera and the circle around an object
 USUAL_FOV = 60.0  # degrees, what the product assumes of a photo it knows nothing about
-_CANDIDATES = 24
+_CANDIDATES = 48
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Starts:
             array[where] = getattr(other, name)
         return Starts(**arrays)
 
-    def c2w_B44(self) -> Array:
+    def matrices(self) -> Array:
         """Return the poses as matrices."""
         return pose_matrices(self.position, self.yaw, self.pitch)
 
@@ -70,7 +70,7 @@ def wall_ahead(scenes: Scenes, position: Array, yaw: Array) -> Array:
 def sample_starts(
     scenes: Scenes, seeds: Sequence[int] | Indices, split: Split, attempt: int = 0
 ) -> Starts:
-    """Return the best of 24 places and directions in each world."""
+    """Return the best of 48 places and directions in each world."""
     draws = Draws(seeds, stream=300 + 2 * attempt + (split == "held_out"))
     height = draws.uniform(1.1, 1.7)
     size = _CANDIDATES
@@ -92,7 +92,7 @@ def sample_starts(
 def _aim(draws: Draws, scenes: Scenes, position: Array) -> Array:
     """Return yaws (B, K) towards an object, or along the longer way through the place."""
     num_objects = OBJECTS.stop - OBJECTS.start
-    weights = scenes.present[:, None, OBJECTS] + 1e-9
+    weights: Array = np.where(scenes.present[:, None, OBJECTS], 1.0, 1e-9)
     target = draws.choose(weights, size=_CANDIDATES)
     centre = np.take_along_axis(scenes.centre[:, OBJECTS], target[..., None] % num_objects, axis=1)
     to_object = np.arctan2(centre[..., 0] - position[..., 0], centre[..., 2] - position[..., 2])
@@ -112,10 +112,10 @@ def _score(scenes: Scenes, position: Array, yaw: Array) -> Array:
     bearing = np.arctan2(offset[..., 0], offset[..., 2]) - yaw[..., None]
     bearing = np.abs((bearing + np.pi) % (2 * np.pi) - np.pi)
     gap = object_distances(scenes, position)
-    is_here = scenes.present[:, None, OBJECTS]
-    interest = np.exp(-(((distance - 3.4) / 2.2) ** 2) - (bearing / 0.45) ** 2)
-    blocking = is_here & (gap < 1.1) & (bearing < 0.7)
-    ahead = np.minimum(wall_ahead(scenes, position, yaw), 5.0)
+    is_here = scenes.present[:, None, OBJECTS].astype(np.float64)
+    interest = np.exp(-(((distance - 4.4) / 2.2) ** 2) - (bearing / 0.42) ** 2)
+    nearness = np.maximum(2.4 - gap, 0.0) * np.exp(-((bearing / 0.5) ** 2))
+    ahead = np.minimum(wall_ahead(scenes, position, yaw), 9.0)
     is_free = (gap > OBJECT_MARGIN + 0.15).all(-1)
-    score = (interest * is_here).sum(-1) * 0.8 + 0.35 * ahead - 3.0 * blocking.any(-1)
+    score = ((interest - nearness) * is_here).sum(-1) + 0.3 * ahead
     return np.asarray(np.where(is_free, score, -100.0), dtype=np.float64)

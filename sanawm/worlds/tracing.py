@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sanawm.worlds.scene import BOXES, CEILING, FAR, FLOOR, PILLARS, SPHERES
+from sanawm.worlds.scene import BOXES, CEILING, FLOOR, PILLARS, SPHERES
 
 Vector = tuple[Tensor, Tensor, Tensor]
 NEAREST = 1e-3  # hits closer than this are the surface the ray left
@@ -33,7 +33,7 @@ class Solids:
 
 
 def trace_shell(solids: Solids, rays: Rays) -> tuple[Tensor, Tensor]:
-    """Return the depth (S, F, P) and slot (S, F, P) of floor, ceiling or wall; rays start inside."""
+    """Return the depth (S, F, P) and slot (S, F, P) of floor, ceiling or wall, from inside."""
     width, length, height = solids.extent
     (ox, oy, oz), (dx, dy, dz) = rays.origin, rays.direction
     to_x = (torch.where(dx < 0, -width, width) - ox) / dx
@@ -115,4 +115,4 @@ def is_sky(rays: Rays, wall_height: Tensor, depth_SFP: Tensor, slot_SFP: Tensor)
     """Return where a ray of an open world leaves above its walls."""
     height = -(rays.origin[1] + depth_SFP * rays.direction[1])
     leaves = (slot_SFP > FLOOR) & (slot_SFP < BOXES.start)
-    return leaves & ((slot_SFP == CEILING) | (height > wall_height)) & (depth_SFP <= FAR * FAR)
+    return leaves & ((slot_SFP == CEILING) | (height > wall_height))
