@@ -1,0 +1,177 @@
+"""Frames to an mp4 that plays everywhere, and the still pictures made from it.
+
+The file is H.264, yuv420p, limited range with BT.709 matrix and tags, index in front (faststart).
+Metadata lies as JSON under the keys `wanderbook`, for this program, and `comment`, which every
+tool shows; both are read back and compared before the file takes its name.
+
+Pixels are stored at the size they were drawn in, with two exceptions. An odd side is made even by
+repeating its last line, since yuv420p has half as many colours as pixels. And pictures under
+128 pixels wide, which encoders and players treat badly, are enlarged (Lanczos) by the smallest
+whole factor that gives at least 320. The record's "native_size" tells the drawn size.
+
+A frame is uint8 (H, W, 3), RGB, full range.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sanawm.errors import SanaWMError
+from sanawm.files import whole_file
+
+Frame = NDArray[np.uint8]
+
+TAG_NAMES = ("comment", "wanderbook")
+MAX_TAG_BYTES = 64 * 1024
+MUXER_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
+ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast"}
+BT709 = 1  # the number of ITU-R BT.709 among primaries, transfer curves and matrices alike
+LIMITED_RANGE = 1
+
+SMALLEST_WIDTH = 128  # narrower pictures are enlarged
+ENLARGED_WIDTH = 320  # to at least this
+THUMBNAIL_WIDTH = 320
+POSTER_WIDTH = 1280  # at most
+
+
+class Mp4Writer:
+    """Encodes frames as they come. Made by `mp4_writer`, which names the file when it is whole."""
+
+    def __init__(self, path: Path, fps: float, tags: dict[str, Any]) -> None:
+        self._path = path
+        self._fps = Fraction(fps).limit_denominator(1001)
+        self._text = json.dumps(tags, ensure_ascii=False)
+        if len(self._text.encode()) > MAX_TAG_BYTES:
+            raise ValueError(f"tags take {len(self._text.encode())} bytes, over {MAX_TAG_BYTES}")
+        self._container = av.open(str(path), "w", format="mp4", options=MUXER_OPTIONS)
+        self._container.metadata.update(dict.fromkeys(TAG_NAMES, self._text))
+        self._stream: Any = None
+        self.num_frames = 0
+
+    def add(self, frame_HWC: Frame) -> None:
+        """Encode one more frame; all must have the size of the first."""
+        picture_HWC = even_sides(enlarge_small(frame_HWC))
+        if self._stream is None:
+            self._stream = self._open_stream(*picture_HWC.shape[:2])
+        frame = av.VideoFrame.from_ndarray(picture_HWC, format="rgb24").reformat(
+            format="yuv420p",
+            src_colorspace="ITU709",
+            dst_colorspace="ITU709",
+            src_color_range="JPEG",
+            dst_color_range="MPEG",
+        )
+        frame.pts = self.num_frames
+        self._container.mux(self._stream.encode(frame))
+        self.num_frames += 1
+
+    def finish(self) -> None:
+        """Write what the encoder still holds, close the file and read it back."""
+        if self._stream is None:
+            raise ValueError("a video needs at least one frame")
+        self._container.mux(self._stream.encode())
+        self._container.close()
+        found = read_tags(self._path)
+        if json.dumps(found, ensure_ascii=False) != self._text:
+            raise SanaWMError("The video's metadata could not be written; nothing was saved.")
+
+    def close(self) -> None:
+        """Let go of the file, whole or not."""
+        self._container.close()
+
+    def _open_stream(self, height: int, width: int) -> Any:
+        stream = self._container.add_stream("libx264", rate=self._fps, options=ENCODER_OPTIONS)
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        codec = stream.codec_context
+        codec.color_primaries = codec.color_trc = codec.colorspace = BT709
+        codec.color_range = LIMITED_RANGE
+        return stream
+
+
+@contextmanager
+def mp4_writer(path: Path, fps: float, tags: dict[str, Any]) -> Iterator[Mp4Writer]:
+    """A writer for the length of the block; `path` appears only if the block ends well."""
+    with whole_file(path) as temporary:
+        writer = Mp4Writer(temporary, fps, tags)
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
+
+
+def write_mp4(frames: Iterable[Frame], path: Path, fps: float, tags: dict[str, Any]) -> None:
+    """Encode frames as they are made; no more than one is held at a time."""
+    with mp4_writer(path, fps, tags) as writer:
+        for frame_HWC in frames:
+            writer.add(frame_HWC)
+
+
+def read_tags(path: Path) -> dict[str, Any]:
+    """Our metadata in an mp4; {} where there is none, or none to trust: files come from anywhere."""
+    with av.open(str(path)) as container:
+        text = container.metadata.get("wanderbook") or container.metadata.get("comment") or ""
+    if len(text.encode()) > MAX_TAG_BYTES:
+        return {}
+    try:
+        tags = json.loads(text)
+    except ValueError:
+        return {}
+    return tags if isinstance(tags, dict) else {}
+
+
+def write_poster(video: Path, poster: Path) -> None:
+    """The first frame as a JPEG, large enough for a page or a link's preview."""
+    _write_still(_first_frame(video), poster, POSTER_WIDTH, format="JPEG", quality=82)
+
+
+def write_thumbnail(video: Path, thumbnail: Path) -> None:
+    """The first frame as a small WebP for a gallery."""
+    _write_still(_first_frame(video), thumbnail, THUMBNAIL_WIDTH, format="WEBP", quality=75)
+
+
+def enlarge_small(frame_HWC: Frame) -> Frame:
+    """Pictures too narrow for players, enlarged by a whole factor; all others as they are."""
+    height, width = frame_HWC.shape[:2]
+    if width >= SMALLEST_WIDTH:
+        return frame_HWC
+    factor = ceil(ENLARGED_WIDTH / width)
+    size = (width * factor, height * factor)
+    return np.asarray(Image.fromarray(frame_HWC).resize(size, Image.Resampling.LANCZOS))
+
+
+def even_sides(frame_HWC: Frame) -> Frame:
+    """The picture with its last row or column repeated where a side is odd."""
+    height, width = frame_HWC.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return frame_HWC
+    return np.pad(frame_HWC, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _first_frame(video: Path) -> Image.Image:
+    with av.open(str(video)) as container:
+        frame = next(container.decode(video=0))
+        rgb = frame.reformat(
+            format="rgb24",
+            src_colorspace="ITU709",
+            dst_colorspace="ITU709",
+            src_color_range="MPEG",
+            dst_color_range="JPEG",
+        )
+        return Image.fromarray(rgb.to_ndarray())
+
+
+def _write_still(picture: Image.Image, path: Path, width: int, **options: Any) -> None:
+    if picture.width > width:
+        height = max(1, round(picture.height * width / picture.width))
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    with whole_file(path) as temporary:
+        picture.save(temporary, **options)
