@@ -36,7 +36,7 @@ _LOOK_WEIGHTS = (0.90, 0.045, 0.055)
 
 
 @dataclass(slots=True)
-class _Walkers:
+class Walkers:
     """Cameras on their way: B worlds x K candidates."""
 
     position: Array  # (B, K, 3)
@@ -80,11 +80,11 @@ def sample_paths(
     return np.where(is_free[:, None, None, None], free, keyed)
 
 
-def _walkers(starts: Starts) -> _Walkers:
+def _walkers(starts: Starts) -> Walkers:
     def repeated(values: Array) -> Array:
         return np.repeat(values[:, None], _CANDIDATES, axis=1)
 
-    return _Walkers(repeated(starts.position), repeated(starts.yaw), repeated(starts.pitch))
+    return Walkers(repeated(starts.position), repeated(starts.yaw), repeated(starts.pitch))
 
 
 def _keyed_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) -> Array:
@@ -96,17 +96,23 @@ def _keyed_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) 
     walkers, poses, pushed = _walkers(starts), [], 0.0
     poses.append(pose_matrices(walkers.position, walkers.yaw, walkers.pitch))
     for step in range(num_frames - 1):
-        forward, strafe, yaw, pitch = np.moveaxis(velocity[:, :, step], -1, 0)
-        walkers.pitch = np.clip(walkers.pitch + pitch, -PITCH_LIMIT, PITCH_LIMIT)
-        walkers.yaw = walkers.yaw + yaw
-        sin, cos = np.sin(walkers.yaw), np.cos(walkers.yaw)
-        wish = walkers.position.copy()
-        wish[..., 0] += forward * sin + strafe * cos
-        wish[..., 2] += forward * cos - strafe * sin
+        wish = turn_and_wish(walkers, velocity[:, :, step])
         walkers.position = keep_clear(scenes, walkers.position, wish)
         pushed = pushed + np.linalg.norm(walkers.position - wish, axis=-1)
         poses.append(pose_matrices(walkers.position, walkers.yaw, walkers.pitch))
     return _best(scenes, walkers, np.stack(poses, axis=2), np.asarray(pushed))
+
+
+def turn_and_wish(walkers: Walkers, velocity: Array) -> Array:
+    """Turn by this step's velocity, then return where the level move would lead."""
+    forward, strafe, yaw, pitch = np.moveaxis(velocity, -1, 0)
+    walkers.pitch = np.clip(walkers.pitch + pitch, -PITCH_LIMIT, PITCH_LIMIT)
+    walkers.yaw = walkers.yaw + yaw
+    sin, cos = np.sin(walkers.yaw), np.cos(walkers.yaw)
+    wish = walkers.position.copy()
+    wish[..., 0] += forward * sin + strafe * cos
+    wish[..., 2] += forward * cos - strafe * sin
+    return wish
 
 
 def _random_controls(draws: Draws, num_steps: int) -> Array:
@@ -159,7 +165,7 @@ def _free_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) -
     return _best(scenes, walkers, np.stack(poses, axis=2), np.asarray(pushed))
 
 
-def _look_at(walkers: _Walkers, target: Array, looks: Flags) -> None:
+def _look_at(walkers: Walkers, target: Array, looks: Flags) -> None:
     """Turn those that look at their target, by at most the largest turn of a frame."""
     limit = np.radians(TURNS[1] + 1.0)
     to = target - walkers.position
@@ -172,10 +178,10 @@ def _look_at(walkers: _Walkers, target: Array, looks: Flags) -> None:
     walkers.pitch = np.where(looks, tilted, walkers.pitch)
 
 
-def _best(scenes: Scenes, walkers: _Walkers, poses: Array, pushed: Array) -> Array:
+def _best(scenes: Scenes, walkers: Walkers, poses: Array, pushed: Array) -> Array:
     """Return of each world's candidates the least pushed about that ends with a view."""
     ahead = wall_ahead(scenes, walkers.position, walkers.yaw)
-    cost = pushed + 0.5 * np.maximum(1.6 - ahead, 0.0)
+    cost: Array = pushed + 0.5 * np.maximum(1.6 - ahead, 0.0)
     return np.asarray(poses[np.arange(len(cost)), np.argmin(cost, axis=1)])
 
 
@@ -192,8 +198,8 @@ def keep_clear(scenes: Scenes, before: Array, wish: Array) -> Array:
         place[..., ::2] += ((short / gap)[..., None] * offset).sum(axis=2)
         place[..., ::2] = np.clip(place[..., ::2], -limit, limit)
     place[..., 1] = np.clip(place[..., 1], -np.minimum(scenes.extent[:, 2:3], FAR) + 0.4, -0.5)
-    is_clear = (object_distances(scenes, place) > 0.5 * OBJECT_MARGIN).all(-1)
-    return np.where(is_clear[..., None], place, before)
+    is_clear = np.all(object_distances(scenes, place) > 0.5 * OBJECT_MARGIN, axis=-1)
+    return np.where(np.asarray(is_clear)[..., None], place, before)
 
 
 def relative_poses(c2w_BF44: Array) -> Array:

@@ -6,6 +6,7 @@ worlds at once. B clips, F frames, H rows, W columns; S, P as in `tracing`. Dept
 camera's forward axis, in metres; the sky is at `scene.FAR`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,11 +200,11 @@ def world_tensors(scenes: Scenes, device: torch.device) -> WorldTensors:
     )
 
 
-def _solids(scenes: Scenes, scalar: object, vector: object) -> Solids:
-    assert callable(scalar)
-    assert callable(vector)
-    centre = scenes.centre.copy()
-    centre[..., 1] = np.where(scenes.present, centre[..., 1], 1e5)  # deep under the floor
+def _solids(
+    scenes: Scenes, scalar: Callable[[Array], Tensor], vector: Callable[[Array], Vector]
+) -> Solids:
+    # What one world of a group lacks is put out of sight, deep under the floor.
+    centre = np.where(scenes.present[..., None], scenes.centre, 1e5)
     objects = tuple(
         (
             slot,

@@ -110,7 +110,7 @@ def _footprint(
     return spread_u, spread_v
 
 
-def _pulse(x: Tensor, width: Tensor, duty: Tensor) -> Tensor:
+def pulse(x: Tensor, width: Tensor, duty: Tensor) -> Tensor:
     """Return the average over `width` of a wave that is 1 in the first `duty` of each period."""
     left, right = x - 0.5 * width, x + 0.5 * width
     floor_left, floor_right = torch.floor(left), torch.floor(right)
@@ -126,8 +126,8 @@ def _pattern(
     across, up = u * rows[FREQUENCY], v * rows[FREQUENCY + 1]
     width_u = (spread_u * rows[FREQUENCY]).clamp(0.01, 8.0)
     width_v = (spread_v * rows[FREQUENCY + 1]).clamp(0.01, 8.0)
-    pulse_v = _pulse(up, width_v, rows[DUTY + 1])
-    pulse_u = _pulse(across + rows[ROW_SHIFT] * torch.floor(up), width_u, rows[DUTY])
+    pulse_v = pulse(up, width_v, rows[DUTY + 1])
+    pulse_u = pulse(across + rows[ROW_SHIFT] * torch.floor(up), width_u, rows[DUTY])
     turn = 2.0 * math.pi
     swirl = 2.4 * torch.sin(0.8 * turn * up + 1.0) + torch.sin(turn * (across + 1.7 * up))
     calm = 1.0 / (1.0 + (2.0 * (width_u + 2.0 * width_v)) ** 2)
