@@ -116,7 +116,7 @@ def write_mp4(frames: Iterable[Frame], path: Path, fps: float, tags: dict[str, A
 
 
 def read_tags(path: Path) -> dict[str, Any]:
-    """Our metadata in an mp4; {} where there is none, or none to trust: files come from anywhere."""
+    """Our metadata in an mp4; {} where there is none to trust, as a file may come from anyone."""
     with av.open(str(path)) as container:
         text = container.metadata.get("wanderbook") or container.metadata.get("comment") or ""
     if len(text.encode()) > MAX_TAG_BYTES:

@@ -105,7 +105,7 @@ def test_twenty_kilobytes_of_metadata_are_kept_and_a_hundred_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "not json", "{" * 9, '"' + "x" * 70_000 + '"'])
+@pytest.mark.parametrize("text", ["", "[1]", "not json", "{" * 9, '{"a": "' + "x" * 70_000 + '"}'])
 def test_foreign_metadata_is_no_metadata(tmp_path, text):
     with av.open(str(tmp_path / "clip.mp4"), "w") as container:
         container.metadata["comment"] = text
