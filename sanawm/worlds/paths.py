@@ -26,7 +26,7 @@ TURNS = (2.0, 4.0)  # degrees per frame
 PITCH_LIMIT = np.radians(25.0)
 _TICK = 1.0 / 16.0  # seconds of inertia per action, a constant of the dialect
 _HELD, _RELEASED = 0.45, 1.0  # time constants of the inertia in seconds
-_CANDIDATES = 4
+_CANDIDATES = 6
 _FREE_SHARE = 0.3
 # Weights of key combinations. Moves: none, w, s, j, l, w+j, w+l. Turns: none, a, d.
 _MOVES = np.array([[0, 0], [1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [1, 1]])
@@ -93,14 +93,15 @@ def _keyed_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) 
     speed = draws.uniform(*SPEEDS, size=_CANDIDATES)
     turn = np.radians(draws.uniform(*TURNS, size=_CANDIDATES))
     velocity = action_velocities(controls, np.stack([speed, speed, turn, turn], axis=-1))
-    walkers, poses, pushed = _walkers(starts), [], 0.0
+    walkers, poses = _walkers(starts), []
+    cost = np.zeros_like(walkers.yaw)
     poses.append(pose_matrices(walkers.position, walkers.yaw, walkers.pitch))
     for step in range(num_frames - 1):
         wish = turn_and_wish(walkers, velocity[:, :, step])
         walkers.position = keep_clear(scenes, walkers.position, wish)
-        pushed = pushed + np.linalg.norm(walkers.position - wish, axis=-1)
+        cost = cost + _cost(scenes, walkers, wish)
         poses.append(pose_matrices(walkers.position, walkers.yaw, walkers.pitch))
-    return _best(scenes, walkers, np.stack(poses, axis=2), np.asarray(pushed))
+    return _best(np.stack(poses, axis=2), cost)
 
 
 def turn_and_wish(walkers: Walkers, velocity: Array) -> Array:
@@ -147,7 +148,8 @@ def _free_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) -
     drop = np.tan(walkers.pitch) * distance
     target = walkers.position + np.stack([sin * distance, -drop, cos * distance], axis=-1)
     eases = draws.uniform(size=size) < 0.4
-    poses, pushed = [pose_matrices(walkers.position, walkers.yaw, walkers.pitch)], 0.0
+    poses = [pose_matrices(walkers.position, walkers.yaw, walkers.pitch)]
+    cost = np.zeros_like(walkers.yaw)
     heading = walkers.yaw
     for step in range(num_frames - 1):
         ease = np.where(eases, 1.0 - np.exp(-(step + 1) / 4.0), 1.0)
@@ -159,10 +161,10 @@ def _free_paths(draws: Draws, scenes: Scenes, starts: Starts, num_frames: int) -
         wish = wish + (ease * sideways)[..., None] * across
         wish[..., 1] -= ease * rise
         walkers.position = keep_clear(scenes, walkers.position, wish)
-        pushed = pushed + np.linalg.norm(walkers.position - wish, axis=-1)
+        cost = cost + _cost(scenes, walkers, wish)
         _look_at(walkers, target, looks)
         poses.append(pose_matrices(walkers.position, walkers.yaw, walkers.pitch))
-    return _best(scenes, walkers, np.stack(poses, axis=2), np.asarray(pushed))
+    return _best(np.stack(poses, axis=2), cost)
 
 
 def _look_at(walkers: Walkers, target: Array, looks: Flags) -> None:
@@ -178,11 +180,17 @@ def _look_at(walkers: Walkers, target: Array, looks: Flags) -> None:
     walkers.pitch = np.where(looks, tilted, walkers.pitch)
 
 
-def _best(scenes: Scenes, walkers: Walkers, poses: Array, pushed: Array) -> Array:
-    """Return of each world's candidates the least pushed about that ends with a view."""
-    ahead = wall_ahead(scenes, walkers.position, walkers.yaw)
-    cost: Array = pushed + 0.5 * np.maximum(1.6 - ahead, 0.0)
+def _best(poses: Array, cost: Array) -> Array:
+    """Return of each world's candidates the one that cost least."""
     return np.asarray(poses[np.arange(len(cost)), np.argmin(cost, axis=1)])
+
+
+def _cost(scenes: Scenes, walkers: Walkers, wish: Array) -> Array:
+    """Return how bad a step was, (B, K): pushed aside, close to a bare wall, or far from level."""
+    pushed: Array = np.linalg.norm(walkers.position - wish, axis=-1)
+    ahead = wall_ahead(scenes, walkers.position, walkers.yaw)
+    tilt = np.maximum(np.abs(walkers.pitch) - np.radians(12.0), 0.0)
+    return pushed + 0.04 * np.maximum(2.2 - ahead, 0.0) + 0.15 * tilt
 
 
 def keep_clear(scenes: Scenes, before: Array, wish: Array) -> Array:
