@@ -48,6 +48,10 @@ class DataFolder:
         """What the worker processes printed."""
         return self.root / "logs"
 
+    def worker_log(self, worker: str) -> Path:
+        """What a worker process printed."""
+        return self.logs / f"worker-{worker}.log"
+
     def create(self) -> None:
         """Make the folders that are missing."""
         for folder in (self.assets, self.runs, self.logs):

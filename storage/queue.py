@@ -107,15 +107,23 @@ class Queue:
             return self._renew(session, claim)
 
     def report(
-        self, claim: Claim, *, stage: str, step: int, total: int, preview: str | None = None
+        self,
+        claim: Claim,
+        *,
+        stage: str,
+        step: int,
+        total: int,
+        preview: str | None = None,
+        timings: dict[str, float] | None = None,
     ) -> Hold:
-        """Renew the lease and show how far the run is; a preview of None leaves the last one."""
+        """Renew the lease and show how far the run is; what is None stays as it was."""
         with self._database.write() as session:
             hold = self._renew(session, claim)
             if hold != "lost":
                 run = _run(session, claim.run_id)
                 run.stage, run.step, run.total = stage, step, total
                 run.preview = run.preview if preview is None else preview
+                run.timings = run.timings if timings is None else timings
                 touch(session, run)
         return hold
 
@@ -149,7 +157,13 @@ class Queue:
             if job.worker is not None:
                 return "asked"
             session.delete(job)
-            _end(session, run, "cancelled", ended_at=self._clock(), error="Cancelled in the queue.")
+            _end(
+                session,
+                run,
+                "cancelled",
+                ended_at=self._clock(),
+                error="Cancelled before it started.",
+            )
         return "cancelled"
 
     def recover(self, *, every: bool) -> list[Claim]:
@@ -241,7 +255,7 @@ def _run(session: Session, run_id: str) -> Run:
 
 def _requeue(session: Session, run: Run) -> None:
     run.state, run.stage, run.step, run.total, run.preview = "queued", "", 0, 0, ""
-    run.started_at, run.ended_at, run.error = None, None, ""
+    run.started_at, run.ended_at, run.error, run.timings = None, None, "", {}
     touch(session, run)
 
 

@@ -82,6 +82,13 @@ def line(session: Session) -> Sequence[Run]:
     ).all()
 
 
+def counts(session: Session) -> tuple[int, int]:
+    """How many runs wait and how many are being made."""
+    workers = session.scalars(select(Job.worker)).all()
+    running = sum(worker is not None for worker in workers)
+    return len(workers) - running, running
+
+
 def finished(session: Session, model: str, limit: int = 20) -> Sequence[Run]:
     """The latest finished runs of a model, newest first: what estimates are learned from."""
     query = select(Run).where(Run.model == model, Run.state == "done")

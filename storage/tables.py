@@ -92,7 +92,17 @@ class Run(Base):
     model_revision: Mapped[str]
 
     timings: Mapped[dict[str, float]] = mapped_column(default=dict)  # seconds per stage
-    record: Mapped[dict[str, Any]] = mapped_column(default=dict)  # threads, dtype, ... as it ran
+    record: Mapped[dict[str, Any]] = mapped_column(
+        default=dict,
+        deferred=True,  # threads, precision, ... as it ran; long, and rarely read
+    )
+
+    @property
+    def seconds(self) -> float | None:
+        """From start to end; None where it has not ended or never started."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
 
 
 class Job(Base):

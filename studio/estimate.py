@@ -1,0 +1,104 @@
+"""How long a run will take, learned from the runs this computer has finished.
+
+A run is a part before drawing, so many steps, and a part after it. Each is a moving average over
+past runs of the same model, newest weighing most. Runs of another length serve where there is
+none of this one, scaled by the number of frames. Nothing is said before something was measured.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from storage.tables import Run
+from studio.views import EstimateView
+
+NEWEST_WEIGHT = 0.4
+BEFORE, AFTER = ("prompt", "first_frame"), ("decoding", "saving")
+UNMEASURED = "The first run on this computer also measures its speed."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """Seconds of each part of a run."""
+
+    before_s: float
+    step_s: float
+    after_s: float
+
+    def total_s(self, steps: int) -> float:
+        """Seconds from start to end."""
+        return self.before_s + steps * self.step_s + self.after_s
+
+    def left_s(self, run: Run) -> float:
+        """Seconds a running run still needs, judged by its stage and step."""
+        if run.stage in AFTER:
+            return self.after_s
+        if run.stage == "drawing":
+            return self.after_s + self.step_s * max(0, run.num_inference_steps - run.step)
+        return self.total_s(run.num_inference_steps)
+
+
+def learn_speed(past: Sequence[Run], num_frames: int, *, guided: bool) -> Speed | None:
+    """The speed for clips of a length, from finished runs of one model, newest first."""
+    usable = [run for run in past if run.timings.get("drawing", 0) > 0 and run.seconds]
+    exact = [run for run in usable if run.num_frames == num_frames and is_guided(run) == guided]
+    if not (exact or usable):
+        return None
+    oldest_first = list(reversed(exact or usable))
+    return Speed(
+        before_s=_average(_before(run) for run in oldest_first),
+        step_s=_average(_step(run, num_frames, guided=guided) for run in oldest_first),
+        after_s=_average(_after(run) * num_frames / run.num_frames for run in oldest_first),
+    )
+
+
+def describe(seconds: float | None, wait_s: float | None) -> EstimateView:
+    """The sentence over the Generate button."""
+    if seconds is None:
+        return EstimateView(seconds=None, wait_s=wait_s, sentence=UNMEASURED)
+    about = f"About {duration(seconds)}"
+    if wait_s is None:
+        sentence = f"{about} once it starts."
+    elif wait_s < 1:
+        sentence = f"{about}."
+    else:
+        sentence = f"{about} once it starts, in about {duration(wait_s)}."
+    return EstimateView(seconds=seconds, wait_s=wait_s, sentence=sentence)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 18 s, 2 min 40 s, 1 h 5 min."""
+    whole = max(1, round(seconds))
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
+
+
+def is_guided(run: Run) -> bool:
+    """Whether each step predicts twice, with and without the prompt."""
+    return run.guidance_scale > 1
+
+
+def _before(run: Run) -> float:
+    """What a run took besides drawing and what follows it."""
+    assert run.seconds is not None
+    return max(0.0, run.seconds - run.timings["drawing"] - _after(run))
+
+
+def _after(run: Run) -> float:
+    return sum(run.timings.get(stage, 0.0) for stage in AFTER)
+
+
+def _step(run: Run, num_frames: int, *, guided: bool) -> float:
+    step = run.timings["drawing"] / run.num_inference_steps
+    return step * num_frames / run.num_frames * (1 + guided) / (1 + is_guided(run))
+
+
+def _average(oldest_first: Iterable[float]) -> float:
+    average = None
+    for value in oldest_first:
+        average = value if average is None else average + NEWEST_WEIGHT * (value - average)
+    assert average is not None
+    return average

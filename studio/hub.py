@@ -1,0 +1,121 @@
+"""Fan out what changes in the database to every open page, at the cost of one reader.
+
+One task asks for the newest revision several times a second; only when it moved are rows read. A
+page that reads slowly is never waited for: what it has not taken yet is replaced by what is newer.
+Event ids are revisions, so a page that reconnects says where it was.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from studio.views import RunView, StatusView
+
+MAX_FOLLOWERS = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Runs that changed up to a revision, all that wait or run, and the worker's state."""
+
+    rev: int
+    runs: list[RunView]  # newest change first
+    status: StatusView
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {
+            "rev": self.rev,
+            "runs": [run.to_dict() for run in self.runs],
+            "status": self.status.to_dict(),
+        }
+
+    def merged_into(self, older: "Event | None") -> "Event":
+        """This event and what an older, not yet delivered one says besides."""
+        if older is None:
+            return self
+        known = {run.id for run in self.runs}
+        runs = self.runs + [run for run in older.runs if run.id not in known]
+        return Event(rev=self.rev, runs=runs, status=self.status)
+
+
+class _Follower:
+    """One open page: the newest event it has not taken yet."""
+
+    def __init__(self) -> None:
+        self.waiting: Event | None = None
+        self.woken = asyncio.Event()
+
+    def offer(self, event: Event) -> None:
+        self.waiting = event.merged_into(self.waiting)
+        self.woken.set()
+
+    async def take(self, timeout_s: float) -> Event | None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self.woken.wait()
+        self.woken.clear()
+        event, self.waiting = self.waiting, None
+        return event
+
+
+class Hub:
+    """Follows the database on behalf of all pages of this process; lives on one event loop."""
+
+    def __init__(
+        self,
+        current_rev: Callable[[], int],
+        read: Callable[[int], Event],
+        *,
+        poll_s: float = 0.15,
+        ping_s: float = 15.0,
+    ) -> None:
+        self._current_rev = current_rev
+        self._read = read
+        self._poll_s = poll_s
+        self._ping_s = ping_s
+        self._followers: set[_Follower] = set()
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another page would be one too many: answer 503."""
+        return len(self._followers) >= MAX_FOLLOWERS
+
+    async def follow(self, after_rev: int | None = None) -> AsyncIterator[Event | None]:
+        """Yield a snapshot at once, then every change; None now and then when nothing changes.
+
+        The snapshot has what changed after `after_rev`; without one, what waits and runs now.
+        """
+        follower = _Follower()
+        self._followers.add(follower)
+        try:
+            now = await asyncio.to_thread(self._current_rev)
+            self._keep_reading(now)
+            snapshot = await asyncio.to_thread(self._read, now if after_rev is None else after_rev)
+            yield snapshot
+            while True:
+                self._keep_reading(now)
+                event = await follower.take(self._ping_s)
+                if event is None or event.rev > snapshot.rev:
+                    yield event
+        finally:
+            self._followers.discard(follower)
+
+    def _keep_reading(self, seen: int) -> None:
+        """Start the reader where there is none, or where a failed read has ended it."""
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._follow_database(seen))
+
+    async def _follow_database(self, seen: int) -> None:
+        """Hand out what came after a revision, until nobody follows any more."""
+        while self._followers:
+            rev = await asyncio.to_thread(self._current_rev)
+            if rev != seen:
+                event = await asyncio.to_thread(self._read, seen)
+                seen = event.rev
+                for follower in self._followers:
+                    follower.offer(event)
+            await asyncio.sleep(self._poll_s)

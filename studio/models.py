@@ -1,0 +1,90 @@
+"""The models on this computer: the one the program was started with, the bundled ones, and any
+folder under `models/` in the data folder. A model is known by the name on its card.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from sanawm.card import CARD_FILE, ModelCard
+from sanawm.errors import InvalidRequestError, ModelFilesMissingError
+from studio.settings import BUNDLED_MODELS, Settings
+
+PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "refiner")
+WHOLE_FILE_BYTES = 64 << 20  # larger files are known by size, beginning and end
+END_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A model folder and its card."""
+
+    folder: Path
+    card: ModelCard
+
+    @property
+    def revision(self) -> str:
+        """A hash of the files that decide what the model draws; the same files, the same hash."""
+        files = _model_files(self.folder)
+        stamps = tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+        return _revision(self.folder, stamps)
+
+
+class ModelShelf:
+    """Finds models by name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def default(self) -> Model:
+        """The model the program was started with; ModelFilesMissingError where it is not there."""
+        folder = self._settings.model_folder
+        return Model(folder=folder, card=ModelCard.load(folder))
+
+    def all(self) -> list[Model]:
+        """Every model whose card can be read, the default first; names are unique."""
+        folders = [self._settings.model_folder]
+        for shelf in (BUNDLED_MODELS, self._settings.data_folder / "models"):
+            folders += sorted(card.parent for card in shelf.glob(f"*/{CARD_FILE}"))
+        models: dict[str, Model] = {}
+        for folder in folders:
+            try:
+                card = ModelCard.load(folder)
+            except ModelFilesMissingError:
+                continue
+            models.setdefault(card.name, Model(folder=folder, card=card))
+        return list(models.values())
+
+    def find(self, name: str) -> Model:
+        """The model of this name; the default where no name is given."""
+        if not name:
+            return self.default()
+        for model in self.all():
+            if model.card.name == name:
+                return model
+        raise InvalidRequestError(
+            f"The model {name} is not on this computer. Choose another one.", field="model"
+        )
+
+
+def _model_files(folder: Path) -> list[Path]:
+    files = [folder / "model_index.json", folder / CARD_FILE]
+    for part in PARTS:
+        files += (folder / part).rglob("*")
+    return sorted(file for file in files if file.is_file())
+
+
+@lru_cache(maxsize=16)
+def _revision(folder: Path, stamps: tuple[tuple[Path, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for file, size, _ in stamps:
+        digest.update(f"{file.relative_to(folder).as_posix()}\n{size}\n".encode())
+        with file.open("rb") as stream:
+            if size <= WHOLE_FILE_BYTES:
+                digest.update(stream.read())
+            else:
+                digest.update(stream.read(END_BYTES))
+                stream.seek(-END_BYTES, 2)
+                digest.update(stream.read())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,76 @@
+"""What the worker process runs: the real pipeline, opened once and kept.
+
+The only file of this package that touches torch, and it does so inside functions, in the worker.
+A run arrives as a plain mapping (`studio.worker.job_spec`) and leaves as files in its folder.
+"""
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from sanawm.camera.path import CameraPath
+from sanawm.errors import NotEnoughMemoryError
+from sanawm.progress import Finished, Progress
+from sanawm.request import GenerationRequest
+from sanawm.video import write_poster, write_thumbnail
+
+VIDEO = "video.mp4"
+
+Events = Generator[Progress | Finished, None, None]
+
+
+class Runner(Protocol):
+    """Makes videos with one model; closing the iterator cancels within a step."""
+
+    def run(self, job_spec: Mapping[str, Any], folder: Path) -> Events:
+        """Write video.mp4, poster.jpg and thumb.webp into the folder, telling each step."""
+        ...
+
+
+class OpenRunner(Protocol):
+    """How a runner is made: opening the model may take a while and may fail with a sentence."""
+
+    def __call__(self, model_folder: Path, *, cache_folder: Path, threads: int) -> Runner:
+        """Open a model with a fixed number of threads."""
+        ...
+
+
+class PipelineRunner:
+    """The real one: SanaWMPipeline on whatever device the computer has."""
+
+    def __init__(self, model_folder: Path, *, cache_folder: Path, threads: int) -> None:
+        from sanawm.pipeline import SanaWMPipeline
+
+        self._pipeline = SanaWMPipeline.from_pretrained(
+            model_folder, cache_folder=cache_folder, threads=threads
+        )
+
+    def run(self, job_spec: Mapping[str, Any], folder: Path) -> Events:
+        """Draw the run and its stills; memory that runs out becomes a sentence."""
+        import torch
+
+        try:
+            for event in self._pipeline.generate(_request(job_spec), folder / VIDEO):
+                if isinstance(event, Finished):
+                    write_poster(event.video, folder / "poster.jpg")
+                    write_thumbnail(event.video, folder / "thumb.webp")
+                yield event
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise NotEnoughMemoryError(
+                f"Not enough memory for {job_spec['num_frames']} frames. The prompt, the picture "
+                "and the path are kept. Try a shorter clip."
+            ) from error
+
+
+def _request(job_spec: Mapping[str, Any]) -> GenerationRequest:
+    return GenerationRequest(
+        image=Path(job_spec["image"]),
+        prompt=job_spec["prompt"],
+        negative_prompt=job_spec["negative_prompt"],
+        camera_path=CameraPath.load_npz(Path(job_spec["camera_path"])),
+        num_frames=job_spec["num_frames"],
+        seed=job_spec["seed"],
+        num_inference_steps=job_spec["num_inference_steps"],
+        guidance_scale=job_spec["guidance_scale"],
+    )

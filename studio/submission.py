@@ -1,0 +1,92 @@
+"""A draft becomes a run: checked, its seed drawn, its camera path resolved and kept.
+
+What the run's row holds after this decides every pixel; the worker resolves nothing again.
+"""
+
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ulid import ULID
+
+from sanawm.camera.path import CameraPath
+from sanawm.camera.sources import resolve_source
+from sanawm.card import ModelCard
+from sanawm.errors import InvalidRequestError
+from sanawm.request import GenerationRequest, check_length, check_request
+from storage.database import Database
+from storage.tables import Asset, Run
+from studio.models import Model
+from studio.views import Draft
+
+DRAWN_SEEDS = 1_000_000  # seeds we draw have at most six digits, so that people can say them
+
+
+def resolve_path(source: dict[str, Any], num_frames: int, card: ModelCard) -> CameraPath:
+    """The poses a path source stands for; InvalidRequestError names the segment that is wrong."""
+    check_length(num_frames, card)
+    return resolve_source(source, num_frames, card)
+
+
+def path_points(path: CameraPath) -> list[list[float]]:
+    """The path from above, a frame each: x, z, and the x, z of the view direction."""
+    points_F4 = path.c2w[:, (0, 2, 0, 2), (3, 3, 2, 2)]
+    return [[round(float(number), 4) for number in point] for point in points_F4]
+
+
+def make_run(database: Database, model: Model, draft: Draft, client_key: str, visitor: str) -> Run:
+    """A row that is ready to be queued; its camera path is already among the assets."""
+    folder = database.folder
+    with database.read() as session:
+        image = session.get(Asset, draft.image_sha256)
+        parent = session.get(Run, draft.parent_id) if draft.parent_id else None
+    if image is None or image.extension == "npz":
+        raise InvalidRequestError("Choose a first frame to begin.", field="image")
+    path = resolve_path(draft.path_source, draft.num_frames, model.card)
+    request = GenerationRequest(
+        image=folder.asset(image.sha256, image.extension),
+        prompt=draft.prompt.strip(),
+        negative_prompt=draft.negative_prompt.strip(),
+        camera_path=path,
+        num_frames=draft.num_frames,
+        seed=secrets.randbelow(DRAWN_SEEDS) if draft.seed is None else draft.seed,
+        num_inference_steps=draft.num_inference_steps,
+        guidance_scale=draft.guidance_scale,
+    )
+    check_request(request, model.card)
+    return Run(
+        id=str(ULID()),
+        client_key=client_key,
+        visitor=visitor,
+        parent_id=parent.id if parent else None,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        image_sha256=image.sha256,
+        path_sha256=_store_path(database, path),
+        path_source=path.source,
+        path_points=path_points(path),
+        num_frames=request.num_frames,
+        fps=path.fps,
+        width=model.card.width,
+        height=model.card.height,
+        seed=request.seed,
+        num_inference_steps=request.num_inference_steps,
+        guidance_scale=request.guidance_scale,
+        model=model.card.name,
+        model_revision=model.revision,
+    )
+
+
+def _store_path(database: Database, path: CameraPath) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "path.npz"
+        path.save_npz(file)
+        sha256 = database.folder.store_asset(file.read_bytes(), "npz")
+    with database.write() as session:
+        if session.get(Asset, sha256) is None:
+            session.add(
+                Asset(sha256=sha256, extension="npz", width=0, height=0, created_at=time.time())
+            )
+    return sha256

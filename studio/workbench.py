@@ -1,0 +1,92 @@
+"""The model a worker has open, and the sentence that tells the pages about it."""
+
+import gc
+import logging
+from pathlib import Path
+from typing import Any
+
+from sanawm.errors import SanaWMError
+from storage.database import Database
+from storage.settings import read_setting, write_setting
+from studio.models import Model, ModelShelf
+from studio.runner import OpenRunner, Runner
+from studio.settings import Settings
+
+WORKER = "worker"  # key of the setting that holds the worker's state
+BROKEN = "The model could not be opened. The log under logs in the data folder says why."
+
+logger = logging.getLogger(__name__)
+
+
+def report_worker(database: Database, worker: str, state: str, sentence: str = "") -> None:
+    """Tell every page what the worker is doing: opening, ready, missing or stopped."""
+    with database.write() as session:
+        value = {"worker": worker, "state": state, "sentence": sentence}
+        write_setting(session, WORKER, value)
+
+
+def worker_state(database: Database) -> dict[str, Any]:
+    """What the newest worker said: worker, state and sentence; empty before the first one."""
+    with database.read() as session:
+        return read_setting(session, WORKER)
+
+
+class Workbench:
+    """Keeps one model open: the one used last."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        open_runner: OpenRunner,
+        worker: str,
+        threads: int,
+    ) -> None:
+        self.threads = threads
+        self._database = database
+        self._shelf = ModelShelf(settings)
+        self._cache_folder = settings.data_folder / "cache"
+        self._open_runner = open_runner
+        self._worker = worker
+        self._folder: Path | None = None
+        self._runner: Runner | None = None
+
+    def prepare(self) -> None:
+        """Open the default model before anybody asks, so that the first run starts at once."""
+        try:
+            self.runner(self._shelf.default())
+        except SanaWMError as error:
+            logger.error("%s", error)
+            self._report("missing", str(error))
+        except Exception:
+            logger.exception("the model could not be opened")
+            self._report("missing", BROKEN)
+
+    def model(self, name: str) -> Model:
+        """The model a run asks for."""
+        return self._shelf.find(name)
+
+    def is_open(self, model: Model) -> bool:
+        """Whether a run of this model can start at once."""
+        return self._runner is not None and self._folder == model.folder
+
+    def runner(self, model: Model) -> Runner:
+        """The runner of a model, opened where another one or none is open."""
+        if self._runner is None or self._folder != model.folder:
+            self.close()
+            self._report("opening")
+            self._runner = self._open_runner(
+                model.folder, cache_folder=self._cache_folder, threads=self.threads
+            )
+            self._folder = model.folder
+            self._report("ready")
+        return self._runner
+
+    def close(self) -> None:
+        """Let go of the model and its memory."""
+        self._runner, self._folder = None, None
+        gc.collect()
+
+    def _report(self, state: str, sentence: str = "") -> None:
+        report_worker(self._database, self._worker, state, sentence)

@@ -1,0 +1,143 @@
+"""The worker process: owns the model and the GPU lock, and makes one run after another.
+
+    python -m studio.worker     (its settings, one line of JSON, come on standard input)
+
+Standard input stays open as a lifeline: when the program that started the worker is gone, however
+it went, the line ends and so does the worker. SIGTERM does the same. Either way the job in hand
+goes back into the queue and counts no death. What the kernel kills outright is found by the next
+worker, which gets the lock the moment it is free.
+"""
+
+import faulthandler
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from storage.database import Database
+from storage.files import DataFolder, clean
+from storage.queue import Queue
+from storage.runs import attempts
+from studio.generation import LOG_NAME, Generation
+from studio.settings import Settings
+from studio.workbench import Workbench, report_worker
+
+GPU_LOCK = "gpu0.lock"
+GRACE_S = 1.0  # to end the step in hand after the lifeline has gone; nothing is lost by less
+LOG_TAIL_BYTES = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerSettings:
+    """What the program that starts a worker tells it."""
+
+    worker: str  # a name no other worker ever had
+    data_folder: str
+    model_folder: str
+    threads: int
+    runner: str = "studio.runner:PipelineRunner"
+    lease_s: float = 20.0
+    poll_s: float = 0.2
+
+    def to_line(self) -> bytes:
+        """One line of JSON."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @property
+    def settings(self) -> Settings:
+        """What the worker needs of the program's settings."""
+        return Settings(data_folder=Path(self.data_folder), model_folder=Path(self.model_folder))
+
+
+def main() -> None:
+    """Work until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    faulthandler.enable()
+    settings = WorkerSettings(**json.loads(sys.stdin.buffer.readline()))
+    stopping = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl C is for the program, which then stops us
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    database = Database.open(Path(settings.data_folder))
+    queue = Queue(database, lease_s=settings.lease_s)
+    line = (sys.stdin.buffer, stopping, queue, settings.worker)
+    threading.Thread(target=_watch_lifeline, args=line, daemon=True).start()
+    lock = FileLock(database.folder.root / GPU_LOCK)
+    if _acquire(lock, stopping):
+        tidy(database, queue)
+        work(settings, database, queue, stopping)
+        lock.release()
+    database.close()
+
+
+def tidy(database: Database, queue: Queue) -> None:
+    """Take back the jobs of the dead, keep what they said last, and remove what they left."""
+    for dead in queue.recover(every=True):
+        log = _log_tail(database.folder, dead.worker)
+        folder = database.folder.attempt(dead.run_id, dead.attempt)
+        if log and folder.is_dir():
+            (folder / LOG_NAME).write_bytes(log)
+    with database.read() as session:
+        current = attempts(session)
+    clean(database.folder, current, time.time())
+
+
+def work(
+    settings: WorkerSettings, database: Database, queue: Queue, stopping: threading.Event
+) -> None:
+    """Open the model, then make what is queued until told to stop."""
+    bench = Workbench(
+        database,
+        settings.settings,
+        open_runner=resolve_name(settings.runner),
+        worker=settings.worker,
+        threads=settings.threads,
+    )
+    bench.prepare()
+    while not stopping.is_set():
+        claim = queue.claim(settings.worker)
+        if claim is None:
+            stopping.wait(settings.poll_s)
+        else:
+            Generation(database, queue, bench, claim, stopping).make()
+    report_worker(database, settings.worker, "stopped")
+
+
+def _acquire(lock: FileLock, stopping: threading.Event) -> bool:
+    """Wait for the GPU: another program on the same data folder may hold it."""
+    while not stopping.is_set():
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            continue
+        return True
+    return False
+
+
+def _watch_lifeline(
+    lifeline: BinaryIO, stopping: threading.Event, queue: Queue, worker: str
+) -> None:
+    """End with the program that started us: after the step in hand, else at once."""
+    while lifeline.read(1):
+        pass
+    stopping.set()
+    time.sleep(GRACE_S)  # a worker that stops in time takes this thread with it
+    queue.release_worker(worker)
+    os._exit(0)
+
+
+def _log_tail(folder: DataFolder, worker: str) -> bytes:
+    log = folder.worker_log(worker)
+    return log.read_bytes()[-LOG_TAIL_BYTES:] if log.is_file() else b""
+
+
+if __name__ == "__main__":
+    main()

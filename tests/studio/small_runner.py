@@ -1,0 +1,61 @@
+"""A runner that draws grey frames at once, or does what the prompt tells it to suffer.
+
+Prompts: "hold" shows step 2 over and over until the file `go` appears in the data folder; "freeze"
+sits inside step 2 until then; "die" and "die once" kill the process there; "no memory", "crash" and
+"sentence" raise. Any other prompt just works.
+"""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from sanawm.errors import NotEnoughMemoryError
+from sanawm.progress import Finished, Progress
+from sanawm.video import write_mp4, write_poster, write_thumbnail
+
+STEPS = 4
+
+
+class SmallRunner:
+    def __init__(self, model_folder, *, cache_folder, threads):
+        self.threads = threads
+
+    def run(self, job_spec, folder):
+        yield Progress(stage="prompt", step=1, total=1)
+        for step in range(1, STEPS + 1):
+            if step == 2:
+                yield from self.suffer(job_spec, folder)
+            yield Progress(stage="drawing", step=step, total=STEPS, preview=b"webp %d" % step)
+        yield Progress(stage="saving", step=0, total=1)
+        shades = [np.full((32, 128, 3), 20 * number, np.uint8) for number in range(3)]
+        video = folder / "video.mp4"
+        write_mp4(shades, video, job_spec["fps"], {"seed": job_spec["seed"]})
+        write_poster(video, folder / "poster.jpg")
+        write_thumbnail(video, folder / "thumb.webp")
+        yield Finished(
+            video=video,
+            latents=None,
+            timings={"prompt": 0.1, "drawing": 0.4, "decoding": 0.2, "saving": 0.1},
+            record={"runner": "small"},
+        )
+
+    def suffer(self, job_spec, folder):
+        prompt, go = job_spec["prompt"], folder.parents[2] / "go"
+        deadline = time.monotonic() + 60  # a test that failed leaves nothing running for ever
+        while prompt == "hold" and not go.exists() and time.monotonic() < deadline:
+            yield Progress(stage="drawing", step=2, total=STEPS)
+            time.sleep(0.01)
+        if prompt == "freeze":
+            (folder / "frozen").touch()
+        while prompt == "freeze" and not go.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if prompt == "die" or (prompt == "die once" and job_spec["attempt"] == 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if prompt == "no memory":
+            raise MemoryError
+        if prompt == "sentence":
+            raise NotEnoughMemoryError("17 frames need more than there is.")
+        if prompt == "crash":
+            raise RuntimeError("secret detail")
