@@ -97,7 +97,7 @@ def strip_to_png(path: Path, out: Path, max_side: int = ENOUGH) -> tuple[int, in
     """
     image = open_photo(path)
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    image.save(out, format="PNG", compress_level=3)
+    image.save(out, format="PNG", compress_level=1)
     return image.size
 
 

@@ -55,7 +55,7 @@ def check_request(request: GenerationRequest, card: ModelCard) -> None:
     """Raise `InvalidRequestError` with a sentence for the first field that cannot be run."""
     check_image(request.image)
     check_prompt(request.prompt)
-    check_prompt(request.negative_prompt)
+    check_prompt(request.negative_prompt, "negative prompt")
     check_length(request.num_frames, card)
     check_camera(request.camera_path, request.num_frames)
     check_seed(request.seed)
@@ -73,18 +73,18 @@ def check_image(image: Path) -> None:
         )
 
 
-def check_prompt(prompt: str) -> None:
+def check_prompt(prompt: str, name: str = "prompt") -> None:
     """A prompt may be empty, but not a book, and must be text a file can hold."""
     if not isinstance(prompt, str):
-        raise InvalidRequestError("The prompt must be text.", field="prompt")
+        raise InvalidRequestError(f"The {name} must be text.", field="prompt")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise InvalidRequestError(
-            f"The prompt has {len(prompt):,} characters. Up to {MAX_PROMPT_CHARACTERS:,} work.",
+            f"The {name} has {len(prompt):,} characters. Up to {MAX_PROMPT_CHARACTERS:,} work.",
             field="prompt",
         )
     if "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
         raise InvalidRequestError(
-            "The prompt holds a character that is not text. Type it again.", field="prompt"
+            f"The {name} holds a character that is not text. Type it again.", field="prompt"
         )
 
 
