@@ -20,9 +20,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from sanawm.errors import ModelFilesMissingError
+from sanawm.model_folder import INDEX_FILE
 from sanawm.tiny_autoencoder import TinyVideoAutoencoder, load_tiny_autoencoder
-
-INDEX_FILE = "model_index.json"
 
 
 class VideoAutoencoder(Protocol):

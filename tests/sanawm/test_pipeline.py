@@ -1,0 +1,322 @@
+import io
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from sanawm.camera.path import CameraPath
+from sanawm.card import ModelCard
+from sanawm.errors import (
+    InvalidRequestError,
+    ModelFilesMissingError,
+    NotEnoughMemoryError,
+    SanaWMError,
+)
+from sanawm.model_parts import memory_shortage_as_sentence
+from sanawm.pipeline import SanaWMPipeline
+from sanawm.progress import STAGES, Finished, Progress
+from sanawm.record import make_record, tags_of
+from sanawm.request import GenerationRequest
+from sanawm.video import MAX_TAG_BYTES, read_tags
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_model_folder):
+    return SanaWMPipeline.from_pretrained(tiny_model_folder)
+
+
+@pytest.fixture
+def model_copy(tiny_model_folder, tmp_path):
+    """A copy of the model that a test may break."""
+    return Path(shutil.copytree(tiny_model_folder, tmp_path / "copy"))
+
+
+def finish(events):
+    *_, finished = events
+    assert isinstance(finished, Finished)
+    return finished
+
+
+def frames_in(path, **options):
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(**options) for frame in container.decode(video=0)]
+
+
+def test_a_request_becomes_a_video_that_plays(pipeline, make_request, tmp_path):
+    finished = finish(pipeline.generate(make_request(), tmp_path / "clip.mp4"))
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.frames, stream.average_rate) == (9, 8)
+        assert (stream.width, stream.height) == (48 * 7, 32 * 7)
+    assert finished.video == tmp_path / "clip.mp4"
+    assert finished.latents.shape == (1, 8, 3, 4, 6)
+    assert list(finished.timings) == list(STAGES)
+    assert sum(path.suffix == ".part" for path in tmp_path.iterdir()) == 0
+
+
+def test_the_video_is_the_decoded_latents(pipeline, make_request, tmp_path):
+    finished = finish(pipeline.generate(make_request(), tmp_path / "clip.mp4"))
+    with torch.no_grad():
+        video = pipeline.parts.autoencoder.decode(finished.latents).clamp(-1, 1)
+    luma_FHW = torch.einsum("cfhw,c->fhw", video[0], torch.tensor([0.2126, 0.7152, 0.0722]))
+    shown = frames_in(tmp_path / "clip.mp4", format="gray")
+    assert len(shown) == len(luma_FHW)
+    small = [Image.fromarray(frame).resize((48, 32), Image.Resampling.BOX) for frame in shown]
+    rows = np.concatenate(([np.ravel(frame) for frame in small], luma_FHW.flatten(1).numpy()))
+    alike = np.corrcoef(rows)[len(shown) :, : len(shown)]
+    assert (alike.argmax(axis=1) == np.arange(len(shown))).all()
+    assert alike.diagonal().min() > 0.9
+
+
+def test_the_first_frame_is_the_decoded_picture_and_nothing_is_pasted_over(
+    pipeline, make_request, tmp_path
+):
+    request = make_request()
+    finished = finish(pipeline.generate(request, tmp_path / "clip.mp4"))
+    picture = Image.open(request.image).resize((64, 32), Image.Resampling.LANCZOS)
+    cropped = np.float32(picture.crop((8, 0, 56, 32))) / 127.5 - 1
+    with torch.no_grad():
+        latent = pipeline.parts.autoencoder.encode(
+            torch.from_numpy(cropped).permute(2, 0, 1)[None, :, None]
+        )
+    torch.testing.assert_close(finished.latents[:, :, :1], latent, rtol=1e-4, atol=1e-4)
+
+
+def test_every_step_is_told_in_order_with_previews_while_drawing(pipeline, make_request, tmp_path):
+    *steps, _ = pipeline.generate(make_request(), tmp_path / "clip.mp4")
+    assert all(isinstance(event, Progress) for event in steps)
+    stages = [event.stage for event in steps]
+    assert sorted(stages, key=STAGES.index) == stages
+    for stage in STAGES:
+        told = [event for event in steps if event.stage == stage]
+        assert [event.step for event in told] == sorted(event.step for event in told)
+        assert (told[0].step, told[-1].step) == (0, told[-1].total)
+    drawing = [event for event in steps if event.stage == "drawing"]
+    assert [event.step for event in drawing] == [0, 1, 2, 3]
+    assert [event.step for event in steps if event.stage == "decoding"] == [0, 1, 5, 9]
+    for event in drawing[1:]:
+        preview = Image.open(io.BytesIO(event.preview))
+        assert (preview.format, preview.n_frames) == ("WEBP", 3)
+
+
+def test_the_same_request_draws_the_same_latents(pipeline, make_request, tmp_path):
+    request = make_request()
+    first, again = (finish(pipeline.generate(request, tmp_path / "clip.mp4")) for _ in "ab")
+    assert torch.equal(first.latents, again.latents)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 8}, {"prompt": "a garden"}, {"num_inference_steps": 2}, {"num_frames": 5}]
+)
+def test_whatever_is_asked_for_decides_the_latents(pipeline, make_request, tmp_path, change):
+    base = finish(pipeline.generate(make_request(), tmp_path / "a.mp4")).latents
+    other = finish(pipeline.generate(make_request(**change), tmp_path / "b.mp4")).latents
+    assert not torch.equal(base[:, :, 1], other[:, :, 1])
+    assert torch.equal(base[:, :, 0], other[:, :, 0])
+
+
+def test_the_camera_decides_the_latents(pipeline, make_request, tmp_path):
+    still = CameraPath.from_poses(np.tile(np.eye(4), (9, 1, 1)), fps=8)
+    base = finish(pipeline.generate(make_request(), tmp_path / "a.mp4")).latents
+    other = finish(pipeline.generate(make_request(camera_path=still), tmp_path / "b.mp4")).latents
+    assert not torch.equal(base, other)
+
+
+def test_guidance_and_the_negative_prompt_count_only_together(pipeline, make_request, tmp_path):
+    def latents(**changes):
+        return finish(pipeline.generate(make_request(**changes), tmp_path / "clip.mp4")).latents
+
+    plain = latents()
+    assert torch.equal(plain, latents(negative_prompt="blur"))
+    guided = latents(guidance_scale=3.0)
+    assert not torch.equal(plain, guided)
+    assert not torch.equal(guided, latents(guidance_scale=3.0, negative_prompt="blur"))
+
+
+def test_guidance_away_from_the_prompt_itself_changes_nothing(make_request, tmp_path, model_copy):
+    """v + g·(v - v) = v: with the prompt as its own negative, guidance has nothing to say."""
+    card = ModelCard.load(model_copy)
+    plain_card = card.to_dict() | {"chi_prompt": ""}
+    (model_copy / "wanderbook.json").write_text(json.dumps(plain_card))
+    pipeline = SanaWMPipeline.from_pretrained(model_copy)
+    same = make_request(guidance_scale=4.0, negative_prompt="a room")
+    guided = finish(pipeline.generate(same, tmp_path / "a.mp4")).latents
+    plain = finish(pipeline.generate(make_request(), tmp_path / "b.mp4")).latents
+    torch.testing.assert_close(guided, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_kept_gives_the_latents_of_what_is_computed(
+    tiny_model_folder, make_request, tmp_path, monkeypatch
+):
+    pipeline = SanaWMPipeline.from_pretrained(tiny_model_folder, cache_folder=tmp_path / "cache")
+    request = make_request(guidance_scale=2.0)
+    computed = finish(pipeline.generate(request, tmp_path / "a.mp4"))
+    assert computed.record["from_cache"] == []
+
+    reopened = SanaWMPipeline.from_pretrained(tiny_model_folder, cache_folder=tmp_path / "cache")
+    kept = finish(reopened.generate(request, tmp_path / "b.mp4"))
+
+    assert kept.record["from_cache"] == ["text", "text", "latents"]
+    assert torch.equal(kept.latents, computed.latents)
+    for path in (tmp_path / "cache").rglob("*.safetensors"):
+        path.write_bytes(b"broken")
+    again = finish(reopened.generate(request, tmp_path / "c.mp4"))
+    assert again.record["from_cache"] == []
+    assert torch.equal(again.latents, computed.latents)
+
+
+def test_another_text_encoder_or_autoencoder_is_never_served_from_the_cache(
+    model_copy, make_request, tmp_path
+):
+    cache = tmp_path / "cache"
+    first = SanaWMPipeline.from_pretrained(model_copy, cache_folder=cache)
+    finish(first.generate(make_request(), tmp_path / "a.mp4"))
+    for weights in (
+        model_copy / "vae" / "diffusion_pytorch_model.safetensors",
+        model_copy / "text_encoder" / "model.safetensors",
+    ):
+        changed = {name: value * 1.5 for name, value in load_file(weights).items()}
+        save_file(changed, weights, metadata={"format": "pt"})
+
+    other = SanaWMPipeline.from_pretrained(model_copy, cache_folder=cache)
+
+    assert other.parts.revision != first.parts.revision
+    finished = finish(other.generate(make_request(), tmp_path / "b.mp4"))
+    assert finished.record["from_cache"] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_cancelling_in_any_stage_leaves_no_file(pipeline, make_request, tmp_path, stage):
+    (tmp_path / "out").mkdir()
+    events = pipeline.generate(make_request(), tmp_path / "out" / "clip.mp4")
+    next(event for event in events if event.stage == stage)
+    events.close()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_record_is_in_the_file_and_makes_the_same_video_again(pipeline, make_request, tmp_path):
+    request = make_request(prompt='a "room", süß')
+    finished = finish(pipeline.generate(request, tmp_path / "clip.mp4"))
+    tags = read_tags(tmp_path / "clip.mp4")
+    assert tags == json.loads(json.dumps(finished.record))
+    assert tags["native_size"] == [48, 32]
+    assert tags["model"]["revision"] == pipeline.parts.revision
+    assert str(request.image.parent) not in json.dumps(tags)
+
+    values = tags["request"] | {"image": str(request.image)}
+    values.pop("image_sha256")
+    again = GenerationRequest.from_dict(values)
+    assert torch.equal(
+        finish(pipeline.generate(again, tmp_path / "again.mp4")).latents, finished.latents
+    )
+
+
+def test_a_long_path_leaves_its_poses_out_of_the_file_but_not_of_the_record(make_request):
+    poses = np.tile(np.eye(4), (961, 1, 1))
+    poses[:, :3, 3] = np.random.default_rng(0).normal(size=(961, 3))
+    poses[0] = np.eye(4)
+    path = CameraPath.from_poses(poses, fps=8, source={"kind": "poses", "file": "walk.npy"})
+    request = make_request(num_frames=961, camera_path=path)
+    record = make_record(request, ModelCard(), "revision", [])
+    tags = tags_of(record)
+    assert len(json.dumps(tags).encode()) < MAX_TAG_BYTES < len(json.dumps(record).encode())
+    assert tags["request"]["camera_path"]["source"] == path.source
+    assert len(record["request"]["camera_path"]["c2w"]) == 961
+
+
+def test_a_bad_request_is_refused_before_anything_is_done(pipeline, make_request, tmp_path):
+    with pytest.raises(InvalidRequestError) as caught:
+        next(pipeline.generate(make_request(seed=-1), tmp_path / "clip.mp4"))
+    assert caught.value.field == "seed"
+    broken = tmp_path / "notes.png"
+    broken.write_text("no picture")
+    with pytest.raises(InvalidRequestError) as caught:
+        list(pipeline.generate(make_request(image=broken), tmp_path / "clip.mp4"))
+    assert caught.value.field == "image"
+    assert not (tmp_path / "clip.mp4").exists()
+
+
+def test_numbers_out_of_range_stop_the_run_with_a_sentence(make_request, tmp_path, model_copy):
+    weights = model_copy / "transformer" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["final_layer.linear.bias"][:] = float("nan")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    pipeline = SanaWMPipeline.from_pretrained(model_copy)
+    with pytest.raises(SanaWMError, match="step 1: the numbers went out of range"):
+        list(pipeline.generate(make_request(), tmp_path / "clip.mp4"))
+    assert not (tmp_path / "clip.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_index.json",
+        "transformer/config.json",
+        "transformer/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/tokenizer.json",
+    ],
+)
+def test_a_missing_file_is_told_by_name(model_copy, name):
+    (model_copy / name).unlink()
+    with pytest.raises(ModelFilesMissingError) as caught:
+        SanaWMPipeline.from_pretrained(model_copy)
+    part = name.split("/")[0]
+    assert name in str(caught.value) or f"{part}/ holds no .safetensors" in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ModelFilesMissingError, match="There is no model folder"):
+        SanaWMPipeline.from_pretrained(tmp_path / "nowhere")
+
+
+def test_a_card_of_another_model_is_told(model_copy):
+    card = ModelCard.load(model_copy).to_dict() | {"latent_channels": 16}
+    (model_copy / "wanderbook.json").write_text(json.dumps(card))
+    with pytest.raises(ModelFilesMissingError, match="latent_channels to be 16, and a part has 8"):
+        SanaWMPipeline.from_pretrained(model_copy)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_every_kind_of_memory_shortage_becomes_one_sentence(error):
+    with (
+        pytest.raises(NotEnoughMemoryError, match="too large"),
+        memory_shortage_as_sentence("too large"),
+    ):
+        raise error
+
+
+def test_a_real_shortage_on_this_processor_is_recognised():
+    with pytest.raises(NotEnoughMemoryError), memory_shortage_as_sentence("too large"):
+        torch.ones(2**55)
+
+
+def test_other_failures_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes"), memory_shortage_as_sentence("too large"):
+        raise RuntimeError("shapes do not match")
+
+
+def test_the_number_of_threads_is_fixed_at_opening_and_written_down(
+    tiny_model_folder, make_request, tmp_path
+):
+    before = torch.get_num_threads()
+    try:
+        pipeline = SanaWMPipeline.from_pretrained(tiny_model_folder, threads=1)
+        finished = finish(pipeline.generate(make_request(), tmp_path / "clip.mp4"))
+        assert (torch.get_num_threads(), finished.record["threads"]) == (1, 1)
+    finally:
+        torch.set_num_threads(before)
