@@ -1,6 +1,7 @@
 """What the worker process runs: the real pipeline, opened once and kept.
 
-The only file of this package that touches torch, and it does so inside functions, in the worker.
+The only file of this package that touches torch and the video encoder, and it does so inside
+functions, in the worker.
 A run arrives as a plain mapping (`studio.worker.job_spec`) and leaves as files in its folder.
 """
 
@@ -12,7 +13,6 @@ from sanawm.camera.path import CameraPath
 from sanawm.errors import NotEnoughMemoryError
 from sanawm.progress import Finished, Progress
 from sanawm.request import GenerationRequest
-from sanawm.video import write_poster, write_thumbnail
 
 VIDEO = "video.mp4"
 
@@ -48,6 +48,8 @@ class PipelineRunner:
     def run(self, job_spec: Mapping[str, Any], folder: Path) -> Events:
         """Draw the run and its stills; memory that runs out becomes a sentence."""
         import torch
+
+        from sanawm.video import write_poster, write_thumbnail
 
         try:
             for event in self._pipeline.generate(_request(job_spec), folder / VIDEO):

@@ -35,6 +35,8 @@ GPU_LOCK = "gpu0.lock"
 GRACE_S = 1.0  # to end the step in hand after the lifeline has gone; nothing is lost by less
 LOG_TAIL_BYTES = 20_000
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerSettings:
@@ -107,6 +109,7 @@ def work(
         if claim is None:
             stopping.wait(settings.poll_s)
         else:
+            logger.info("run %s, attempt %d", claim.run_id, claim.attempt)
             Generation(database, queue, bench, claim, stopping).make()
     report_worker(database, settings.worker, "stopped")
 

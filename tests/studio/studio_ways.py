@@ -38,7 +38,7 @@ def draft_of(picture, **changes):
     return Draft(**(fields | changes))
 
 
-def eventually(condition, seconds=30):
+def eventually(condition, seconds=120):
     """Wait for something another thread or process will do; the deadline only ends a failure."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
