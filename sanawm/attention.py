@@ -17,8 +17,9 @@ from torch.nn import functional as nnf
 from kernels.gated_delta import gated_delta
 from kernels.short_conv import short_conv
 from sanawm.config import TransformerConfig
+from sanawm.layers import RMSNorm
 from sanawm.rope import rotate
-from sanawm.ucpe import RayFrames, inflation, limit_rms
+from sanawm.ucpe import RayFrames, place
 
 _TAPS = 4
 
@@ -35,8 +36,8 @@ class SelfAttention(nn.Module):
         self.register_buffer("recall_gate", torch.zeros(1))  # unused, but in every checkpoint
         self.qkv = nn.Linear(size, 3 * size, bias=False)
         self.proj = nn.Linear(size, size)
-        self.q_norm = nn.RMSNorm(size, eps=1e-5)
-        self.k_norm = nn.RMSNorm(size, eps=1e-5)
+        self.q_norm = RMSNorm(size, eps=1e-5)
+        self.k_norm = RMSNorm(size, eps=1e-5)
         self.beta_proj = nn.Linear(size, self.num_heads)
         self.gate_proj = nn.Linear(size, self.num_heads)
         self.output_gate = nn.Linear(size, size)
@@ -44,8 +45,8 @@ class SelfAttention(nn.Module):
         self.k_proj_cam = nn.Linear(size, size)
         self.v_proj_cam = nn.Linear(size, size)
         self.out_proj_cam = nn.Linear(size, size)
-        self.q_norm_cam = nn.RMSNorm(size, eps=1e-5)
-        self.k_norm_cam = nn.RMSNorm(size, eps=1e-5)
+        self.q_norm_cam = RMSNorm(size, eps=1e-5)
+        self.k_norm_cam = RMSNorm(size, eps=1e-5)
 
     def forward(self, x_BTSD: Tensor, rotation_TS1R: Tensor, rays: RayFrames | None) -> Tensor:
         """Mix tokens; without rays the camera branch is left out."""
@@ -97,28 +98,29 @@ class DeltaAttention(SelfAttention):
     ) -> Tensor:
         """Weighted mean of values; the weights' sum must not depend on positions."""
         query, key, value = self.qkv(x_BTSD).chunk(3, dim=-1)
-        query = _wide(self.heads(self.q_norm(query).relu()))
-        key = _wide(self.heads(self.k_norm(self.conv_k(key)).relu())) * self._key_scale(key)
-        value = _wide(self.heads(value))
+        query = _wide(self.heads(self.q_norm(query, rectify=True)))
+        key = self.k_norm(self.conv_k(key), rectify=True, scale=self._key_scale(key))
+        key, value = _wide(self.heads(key)), _wide(self.heads(value))
         answer = gated_delta(
             rotate(query, rotation_TS1R), rotate(key, rotation_TS1R), value, beta_BTSN, decay_BTN
         )
         mass = gated_delta(query, key, torch.ones_like(value[..., :1]), beta_BTSN, decay_BTN)
-        return (answer / (mass + 1e-8)).to(x_BTSD.dtype)
+        return (answer * (mass + 1e-8).reciprocal()).to(x_BTSD.dtype)
 
     def _camera(
         self, x_BTSD: Tensor, rays: RayFrames, beta_BTSN: Tensor, decay_BTN: Tensor
     ) -> Tensor:
-        """Sum of values in the frames of the rays; longer keys write more weakly."""
-        key = self.k_proj_cam(x_BTSD)
-        query = self.heads(self.q_norm_cam(self.q_proj_cam(x_BTSD)).relu())
-        key = self.heads(self.k_norm_cam(self.conv_k_cam(key)).relu()) * self._key_scale(key)
+        """Sum of values in the frames of the rays; keys that grew there write more weakly."""
+        query = self.heads(self.q_norm_cam(self.q_proj_cam(x_BTSD), rectify=True))
+        key = self.conv_k_cam(self.k_proj_cam(x_BTSD))
+        key = self.heads(self.k_norm_cam(key, rectify=True, scale=self._key_scale(key)))
         value = self.heads(self.v_proj_cam(x_BTSD))
         limit = self.config.cam_rms_downscale == "all"
-        ray_query, ray_key, ray_value = _into_rays(query, key, value, rays, limit=limit)
-        discount_BTN = inflation(ray_key, key).clamp_min(1)
-        beta_BTSN = beta_BTSN / discount_BTN[:, :, None]
-        answer = gated_delta(ray_query, ray_key, ray_value, beta_BTSN, decay_BTN)
+        query, _ = place(query, rays.query, limit=limit)
+        key, growth_BTSN = place(key, rays.key, limit=limit)
+        value, _ = place(value, rays.key, limit=limit)
+        discount_BT1N = growth_BTSN.square().mean(2, keepdim=True).clamp_min(1)
+        answer = gated_delta(query, key, value, beta_BTSN / discount_BT1N, decay_BTN)
         return rays.answer(answer.to(x_BTSD.dtype))
 
     def _key_scale(self, x_BTSD: Tensor) -> float:
@@ -144,8 +146,10 @@ class SoftmaxAttention(SelfAttention):
         key = self.heads(self.k_norm_cam(self.k_proj_cam(x_BTSD)))
         value = self.heads(self.v_proj_cam(x_BTSD))
         limit = self.config.cam_rms_downscale != "none"
-        placed = _into_rays(query, key, value, rays, limit=limit)
-        query, key, value = (x.to(x_BTSD.dtype) for x in placed)
+        query, key, value = (
+            place(x, ray_map, limit=limit)[0].to(x_BTSD.dtype)
+            for x, ray_map in ((query, rays.query), (key, rays.key), (value, rays.key))
+        )
         return rays.answer(_softmax(query, key, value, self.config.camera_scale))
 
 
@@ -178,8 +182,8 @@ class CrossAttention(nn.Module):
         self.q_linear = nn.Linear(size, size)
         self.kv_linear = nn.Linear(size, 2 * size)
         self.proj = nn.Linear(size, size)
-        self.q_norm = nn.RMSNorm(size, eps=1e-6)
-        self.k_norm = nn.RMSNorm(size, eps=1e-6)
+        self.q_norm = RMSNorm(size, eps=1e-6)
+        self.k_norm = RMSNorm(size, eps=1e-6)
 
     def remember(self, text_BLD: Tensor, bias_B11L: Tensor | None) -> TextMemory:
         """Compute keys and values of a text once."""
@@ -199,16 +203,6 @@ class CrossAttention(nn.Module):
         )
         read: Tensor = self.proj(read_BNXK.transpose(1, 2).reshape(x_BTSD.shape))
         return read
-
-
-def _into_rays(
-    query: Tensor, key: Tensor, value: Tensor, rays: RayFrames, *, limit: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Carry heads (B, T, S, N, K) into the frames of their rays."""
-    placed = rays.query(query), rays.key(key), rays.key(value)
-    if not limit:
-        return placed
-    return limit_rms(placed[0], query), limit_rms(placed[1], key), limit_rms(placed[2], value)
 
 
 def _softmax(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

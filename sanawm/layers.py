@@ -12,8 +12,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
+from kernels.rms_norm import rms_norm
+
 _TIME_CHANNELS = 256
 _MAX_PERIOD = 10_000.0
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm over all hidden channels."""
+
+    def __init__(self, size: int, *, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor, *, rectify: bool = False, scale: float = 1) -> Tensor:
+        """Normalise the last dimension; `scale` multiplies the weight."""
+        weight = self.weight if scale == 1 else self.weight * scale
+        return rms_norm(x, weight, eps=self.eps, rectify=rectify)
 
 
 class TokenEmbedding(nn.Module):

@@ -28,6 +28,7 @@ from sanawm.initial_weights import init_weights
 from sanawm.layers import (
     FeedForward,
     OutputLayer,
+    RMSNorm,
     TextEmbedding,
     TimestepEmbedding,
     TokenEmbedding,
@@ -74,7 +75,7 @@ class SanaWMTransformer(nn.Module):
         self.config = config
         size = config.hidden_size
         self.t_embedder = TimestepEmbedding(size)
-        self.attention_y_norm = nn.RMSNorm(size, eps=1e-5)
+        self.attention_y_norm = RMSNorm(size, eps=1e-5)
         self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(size, 6 * size))
         self.x_embedder = TokenEmbedding(config.in_channels, size)
         self.y_embedder = TextEmbedding(config.caption_channels, size)

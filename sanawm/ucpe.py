@@ -127,20 +127,19 @@ def _repeat_diagonally(matrix_P44: Tensor, repeat: int) -> Tensor:
     return blocks.reshape(len(matrix_P44), 4 * repeat, 4 * repeat)
 
 
-def limit_rms(mapped_BTSNK: Tensor, original_BTSNK: Tensor) -> Tensor:
-    """Scale mapped vectors down to the original's root mean square, never up.
+def place(x_BTSNK: Tensor, ray_map: RayMap, *, limit: bool) -> tuple[Tensor, Tensor]:
+    """Map heads, and tell how many times longer each became, (B, T, S, N).
 
-    Rays far from the origin map vectors to very long ones; the direction is what matters.
+    Rays far from the origin map vectors to very long ones. Under a limit a vector's root mean
+    square may shrink but not grow.
     """
-    allowed = original_BTSNK.square().mean(-1, keepdim=True).add(_EPSILON)
-    reached = mapped_BTSNK.square().mean(-1, keepdim=True).add(_EPSILON)
-    return mapped_BTSNK * (allowed / reached).sqrt().clamp(max=1)
-
-
-def inflation(mapped_BTSNK: Tensor, original_BTSNK: Tensor) -> Tensor:
-    """Mean over a frame's tokens of how often longer the map made a vector, squared, (B, T, N)."""
-    reached_BTSN, original_BTSN = (
-        torch.linalg.vector_norm(x, dim=-1).clamp_min(_EPSILON)
-        for x in (mapped_BTSNK, original_BTSNK)
-    )
-    return (reached_BTSN / original_BTSN).square().mean(2)
+    mapped_BTSNK = ray_map(x_BTSNK)
+    length_BTSN = torch.linalg.vector_norm(x_BTSNK, dim=-1)
+    reached_BTSN = torch.linalg.vector_norm(mapped_BTSNK, dim=-1)
+    if limit:
+        allowance = _EPSILON * x_BTSNK.shape[-1]
+        square = (length_BTSN.square() + allowance) / (reached_BTSN.square() + allowance)
+        scale_BTSN = square.sqrt().clamp(max=1)
+        mapped_BTSNK = mapped_BTSNK * scale_BTSN[..., None]
+        reached_BTSN = reached_BTSN * scale_BTSN
+    return mapped_BTSNK, reached_BTSN.clamp_min(_EPSILON) / length_BTSN.clamp_min(_EPSILON)

@@ -1,17 +1,20 @@
 """Frame-wise gated delta rule over time, both directions at once.
 
 A frame's tokens are far more than its key channels, so the frame is first summed up in two
-small matrices: with b the write strengths and g the decay,
+small matrices. With b the write strengths and g the decay,
 
     transition = g (I - K^T b K)        update = K^T b V
+    memory after a frame = transition @ memory before it + update
 
-after which the memory before and after a frame are related by one small product. Both
-directions share these, and as answers are linear in the memory one product with the sum of
-the two memories answers for both. `reference.py` has the definition.
+Both directions share these, and as answers are linear in the memory one product with the sum
+of the two memories answers for both. The gradient runs the same recurrence with transposed
+transitions. `reference.py` has the definition.
 
 Shape letters: B batch, T frames, S tokens in a frame, N heads, K key channels, V value
 channels, P = B*N.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,15 +35,10 @@ def gated_delta(
     the frames after it. Differentiable in every argument.
     """
     batch, num_frames, num_tokens, num_heads, _ = key_BTSNK.shape
-    query_TPSK, key_TPSK, value_TPSV = map(_by_head, (query_BTSNK, key_BTSNK, value_BTSNV))
-    written_TPKS = (key_TPSK * _by_head(beta_BTSN[..., None])).mT
+    query, key, value = map(_by_head, (query_BTSNK, key_BTSNK, value_BTSNV))
+    beta_TPS1 = _by_head(beta_BTSN[..., None])
     decay_TP11 = decay_BTN.transpose(0, 1).reshape(num_frames, batch * num_heads, 1, 1)
-
-    identity_KK = torch.eye(key_TPSK.shape[-1], dtype=key_TPSK.dtype, device=key_TPSK.device)
-    transition_TPKK = decay_TP11 * (identity_KK - written_TPKS @ key_TPSK)
-    memory_TPKV = _scan_both_ways(transition_TPKK, written_TPKS @ value_TPSV)
-
-    answer_TPSV = query_TPSK @ memory_TPKV
+    answer_TPSV: Tensor = _GatedDelta.apply(query, key, value, beta_TPS1, decay_TP11)
     answer_TBNSV = answer_TPSV.view(num_frames, batch, num_heads, num_tokens, -1)
     return answer_TBNSV.permute(1, 0, 3, 2, 4)
 
@@ -52,16 +50,73 @@ def _by_head(x_BTSNK: Tensor) -> Tensor:
     return x_TBNSK.reshape(num_frames, batch * num_heads, num_tokens, channels)
 
 
-def _scan_both_ways(transition_TPKK: Tensor, update_TPKV: Tensor) -> Tensor:
-    """Sum of the memory after each frame and the memory of all later frames, (T, P, K, V)."""
-    last = len(update_TPKV) - 1
-    num_rows = update_TPKV.shape[1]
-    both_PKV = torch.cat((update_TPKV[0], update_TPKV[last]))
-    forward, backward = [update_TPKV[0]], [torch.zeros_like(update_TPKV[0])]
-    for t in range(1, last + 1):
-        backward.append(both_PKV[num_rows:])
-        transition_PKK = torch.cat((transition_TPKK[t], transition_TPKK[last - t]))
-        update_PKV = torch.cat((update_TPKV[t], update_TPKV[last - t]))
-        both_PKV = torch.baddbmm(update_PKV, transition_PKK, both_PKV)
-        forward.append(both_PKV[:num_rows])
-    return torch.stack(forward) + torch.stack(backward[::-1])
+class _GatedDelta(torch.autograd.Function):
+    """The operator on (T, P, ...) tensors."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, beta: Tensor, decay: Tensor
+    ) -> Tensor:
+        written = key * beta
+        kept = torch.eye(key.shape[-1], dtype=key.dtype, device=key.device) - written.mT @ key
+        transition = decay * kept
+        update = written.mT @ value
+        both = _scan(_and_reversed(transition), _and_reversed(update))
+        past, future = both.chunk(2, dim=1)
+        future = _later(future.flip(0))
+        memory = past + future
+        ctx.save_for_backward(
+            query, key, value, beta, decay, written, kept, transition, past, future, memory
+        )
+        return query @ memory
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        query, key, value, beta, decay, written, kept, transition, past, future, memory = (
+            ctx.saved_tensors
+        )
+        (answer_grad,) = grads
+        memory_grad = query.mT @ answer_grad
+        # Memories of later frames pull on this frame's update through the forward chain,
+        # memories of earlier frames through the backward chain.
+        chains = torch.cat((transition.mT, _later(transition).flip(0).mT), dim=1)
+        both = _scan(chains, _and_reversed(memory_grad))
+        from_earlier, from_later = both.chunk(2, dim=1)
+        from_earlier, from_later = _earlier(from_earlier), from_later.flip(0)
+        transition_grad = from_later @ _earlier(past).mT + from_earlier @ future.mT
+        update_grad = from_later + from_earlier
+
+        overlap_grad = -decay * transition_grad
+        written_grad = key @ overlap_grad.mT + value @ update_grad.mT
+        return (
+            answer_grad @ memory.mT,
+            (written @ overlap_grad).addcmul_(written_grad, beta),
+            written @ update_grad,
+            (written_grad * key).sum(-1, keepdim=True),
+            (transition_grad * kept).sum((-2, -1), keepdim=True),
+        )
+
+
+def _scan(transition_TPKK: Tensor, update_TPKV: Tensor) -> Tensor:
+    """Run state[t] = transition[t] @ state[t-1] + update[t] from a zero state."""
+    state_TPKV = torch.empty_like(update_TPKV)
+    state_TPKV[0] = update_TPKV[0]
+    for t in range(1, len(update_TPKV)):
+        previous = state_TPKV[t - 1]
+        torch.baddbmm(update_TPKV[t], transition_TPKK[t], previous, out=state_TPKV[t])
+    return state_TPKV
+
+
+def _and_reversed(x: Tensor) -> Tensor:
+    """Frames forward and, as further rows, the same frames backward."""
+    return torch.cat((x, x.flip(0)), dim=1)
+
+
+def _later(x: Tensor) -> Tensor:
+    """What the next frame holds; zero at the last."""
+    return torch.cat((x[1:], torch.zeros_like(x[:1])))
+
+
+def _earlier(x: Tensor) -> Tensor:
+    """What the previous frame holds; zero at the first."""
+    return torch.cat((torch.zeros_like(x[:1]), x[:-1]))
