@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from sanawm.errors import ModelFilesMissingError
 
 CARD_FILE = "wanderbook.json"
+STREAMING_CHUNK = 3  # latent frames a streaming model draws together
 PUBLIC_PIPELINE = "SanaWMPipeline"  # `_class_name` in the public folders' model_index.json
 
 # Published with the weights, and part of them: the model has seen every prompt behind these lines.
@@ -81,10 +82,9 @@ class ModelCard:
     def __post_init__(self) -> None:
         """Refuse sizes no autoencoder could make."""
         for num_frames in (*self.lengths, self.num_frames):
-            if num_frames < 1 or (num_frames - 1) % self.temporal_stride:
+            if num_frames < 1 or (num_frames - 1) % self.clip_stride:
                 raise ValueError(
-                    f"A length must be a multiple of {self.temporal_stride} plus one, "
-                    f"not {num_frames}."
+                    f"A length must be a multiple of {self.clip_stride} plus one, not {num_frames}."
                 )
         if list(self.lengths) != sorted(set(self.lengths)) or self.num_frames not in self.lengths:
             raise ValueError(
@@ -101,6 +101,11 @@ class ModelCard:
                 f"A field of view lies between 0 and 180 degrees and a pitch limit below 90, not "
                 f"{self.fov_degrees:g} and {self.pitch_limit_degrees:g}."
             )
+
+    @property
+    def clip_stride(self) -> int:
+        """Frames by which clips of this model grow."""
+        return self.temporal_stride * (STREAMING_CHUNK if self.streaming else 1)
 
     @property
     def latent_size(self) -> tuple[int, int]:

@@ -90,17 +90,6 @@ def fit_to(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
-def strip_to_png(path: Path, out: Path, max_side: int = ENOUGH) -> tuple[int, int]:
-    """Write an upright copy without any metadata, and return its size.
-
-    Intrinsics in the original's pixels must be scaled along, from `photo_size` to this size.
-    """
-    image = open_photo(path)
-    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    image.save(out, format="PNG", compress_level=1)
-    return image.size
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture with nothing but its header read, of a kind and size we take."""

@@ -4,7 +4,7 @@ Numpy only: a page resolves the very poses the model gets without loading a mode
 """
 
 from sanawm.camera.actions import count_actions, resolve_actions
-from sanawm.camera.describe import describe, top_view
+from sanawm.camera.describe import describe
 from sanawm.camera.path import CameraPath
 from sanawm.camera.presets import PRESETS, preset_actions, preset_path
 from sanawm.camera.sources import actions_path, poses_path, resolve_source
@@ -20,5 +20,4 @@ __all__ = [
     "preset_path",
     "resolve_actions",
     "resolve_source",
-    "top_view",
 ]

@@ -1,16 +1,7 @@
 """How many frames a model can make: one, and then whole strides of its autoencoder.
 
-A streaming model works in chunks of three latent frames, so its stride is three times as long.
+`ModelCard.clip_stride` is the stride of a model.
 """
-
-from sanawm.card import ModelCard
-
-STREAMING_CHUNK = 3  # latent frames drawn together by a streaming model
-
-
-def clip_stride(card: ModelCard) -> int:
-    """Frames by which clips of this model grow."""
-    return card.temporal_stride * (STREAMING_CHUNK if card.streaming else 1)
 
 
 def snap_frames(num_frames: int, stride: int, upper_bound: int | None = None) -> int:

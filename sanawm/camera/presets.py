@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanawm.camera.actions import resolve_actions, yaw_pitch_rotation
-from sanawm.camera.describe import describe
 from sanawm.camera.dialects import DEFAULT_DIALECT
 from sanawm.camera.path import CameraPath
 from sanawm.card import ModelCard
@@ -32,10 +31,6 @@ class Preset:
     title: str
     glyph: str
     keys: tuple[str, ...] = ()
-
-    def describe(self, num_frames: int, card: ModelCard) -> str:
-        """What it does in a clip of this length, such as "1.3 m to the left"."""
-        return describe(preset_path(self.id, num_frames, card))
 
 
 def _arrow(points: str) -> str:

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sanawm.camera.frames import clip_stride, snap_frames
+from sanawm.camera.frames import snap_frames
 from sanawm.camera.intrinsics import crop_geometry, crop_intrinsics, from_fov, parse_intrinsics
 from sanawm.camera.poses import read_poses, rebase
-from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
 
 PACK = json.loads((Path(__file__).parents[1] / "data" / "camera_pack.json").read_text("utf-8"))
@@ -131,11 +130,6 @@ def test_snapping_twice_is_snapping_once_and_never_moves_far(num_frames, stride)
     assert snap_frames(snapped, stride) == snapped
     assert (snapped - 1) % stride == 0
     assert abs(snapped - max(1, num_frames)) <= stride / 2
-
-
-def test_a_streaming_model_grows_by_chunks():
-    assert clip_stride(ModelCard()) == 8
-    assert clip_stride(ModelCard(streaming=True)) == 24
 
 
 def test_poses_are_seen_from_the_first_one():

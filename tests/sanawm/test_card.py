@@ -37,6 +37,14 @@ def test_the_built_in_chi_prompt_is_the_published_one():
     assert digest == "62b9ab89eebb0ac5ee4d264bf96bf19d2b81f504bc3852500efeaf5a34d638b1"
 
 
+def test_a_streaming_model_makes_whole_chunks_of_three_latent_frames():
+    card = ModelCard(streaming=True, lengths=(25, 241), num_frames=241)
+
+    assert (ModelCard().clip_stride, card.clip_stride) == (8, 24)
+    with pytest.raises(ValueError, match="multiple of 24 plus one, not 81"):
+        ModelCard(streaming=True)
+
+
 @pytest.mark.parametrize("content", [None, '{"_class_name": "FluxPipeline"}', "[]", "not json"])
 def test_a_folder_that_is_no_model_is_refused(tmp_path, content):
     if content is not None:

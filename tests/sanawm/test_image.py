@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from sanawm.camera.intrinsics import crop_geometry
 from sanawm.errors import InvalidRequestError
-from sanawm.image import fit_to, open_photo, photo_size, strip_to_png
+from sanawm.image import fit_to, open_photo, photo_size
 
 REFERENCE = load_file(Path(__file__).parents[1] / "data" / "camera_pack.safetensors")
 ORIENTATION = 0x0112
@@ -56,9 +56,6 @@ def refusal(path):
     with pytest.raises(InvalidRequestError) as refused:
         open_photo(path)
     assert refused.value.field == "image"
-    with pytest.raises(InvalidRequestError):
-        strip_to_png(path, path.with_name("out.png"))
-    assert not path.with_name("out.png").exists()
     return str(refused.value)
 
 
@@ -201,26 +198,17 @@ def test_a_large_picture_that_is_no_jpeg_is_halved_too(tmp_path):
     assert (image.size, corner_names(image)) == ((2050, 2048), "RGBW")
 
 
-def test_the_stored_copy_is_small_enough_to_write_quickly(tmp_path):
-    corners(5000, 300).save(tmp_path / "wide.png")
-
-    assert strip_to_png(tmp_path / "wide.png", tmp_path / "copy.png") == (2048, 123)
-    assert corner_names(open_photo(tmp_path / "copy.png")) == "RGBW"
-
-
-def test_the_stored_copy_names_neither_device_nor_place(tmp_path):
+def test_a_picture_carries_neither_device_nor_place(tmp_path):
     exif = Image.Exif()
     exif[0x010F], exif[ORIENTATION] = "Camera of Jo", 6
     corners().save(tmp_path / "photo.jpg", exif=exif, icc_profile=b"profile of Jo", comment=b"Jo")
 
-    size = strip_to_png(tmp_path / "photo.jpg", tmp_path / "copy.png")
+    image = open_photo(tmp_path / "photo.jpg")
+    image.save(tmp_path / "copy.png")
 
-    with Image.open(tmp_path / "copy.png") as copy:
-        copy.load()
-        assert copy.info == {}
-        assert copy.size == size == (24, 40)
-        assert corner_names(copy) == "BRWG"
+    assert (image.info, dict(image.getexif())) == ({}, {})
     assert b"Jo" not in (tmp_path / "copy.png").read_bytes()
+    assert corner_names(open_photo(tmp_path / "copy.png")) == "BRWG"
 
 
 def test_what_is_no_picture_is_refused_with_what_it_is(tmp_path):
