@@ -190,7 +190,8 @@ def _cost(scenes: Scenes, walkers: Walkers, wish: Array) -> Array:
     pushed: Array = np.linalg.norm(walkers.position - wish, axis=-1)
     ahead = wall_ahead(scenes, walkers.position, walkers.yaw)
     tilt = np.maximum(np.abs(walkers.pitch) - np.radians(12.0), 0.0)
-    return pushed + 0.04 * np.maximum(2.2 - ahead, 0.0) + 0.15 * tilt
+    cost: Array = pushed + 0.04 * np.maximum(2.2 - ahead, 0.0) + 0.15 * tilt
+    return cost
 
 
 def keep_clear(scenes: Scenes, before: Array, wish: Array) -> Array:
