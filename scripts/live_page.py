@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 START_TIMEOUT_S = 120.0
+PATIENCE_S = 120.0  # for anything on the page but a whole run
 RUN_TIMEOUT_S = 600.0
 
 
@@ -78,6 +79,7 @@ def look_at(
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
         )
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.goto(address, wait_until="domcontentloaded")
         yield page
         browser.close()
