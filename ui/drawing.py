@@ -59,34 +59,6 @@ def describe(points: Points, *, label: str, unit: str) -> str:
     )
 
 
-def summary(points: Points, risen: float, unit: str) -> str:
-    """Where the path ends, in a few words; `risen` is how far up, in distance units."""
-    right, forward = points[-1][0] - points[0][0], points[-1][1] - points[0][1]
-    turned = _turned_degrees([_heading(point) for point in points])
-    distance = math.hypot(right, forward, risen)
-    turn = f"{abs(turned):.0f}° to the {'right' if turned > 0 else 'left'}"
-    if distance < MOVED and _extent(points) < MOVED:
-        return f"Turns {turn}" if abs(turned) >= TURNED_DEGREES else "Stands still"
-    if distance < MOVED:
-        return "Ends where it began"
-    short_unit = "m" if unit == "m" else UNIT_WORDS[unit][distance >= 1.05]
-    where = f"{distance:.1f} {short_unit}{_direction(right, forward, risen, distance)}"
-    return where if abs(turned) < TURNED_DEGREES else f"{where}, turned {abs(turned):.0f}°"
-
-
-def _direction(right: float, forward: float, risen: float, distance: float) -> str:
-    directions = (
-        (right, " to the right"),
-        (-right, " to the left"),
-        (forward, " forward"),
-        (-forward, " back"),
-        (risen, " up"),
-        (-risen, " down"),
-    )
-    share, words = max(directions)
-    return words if share > 0.95 * distance else " away"
-
-
 def _heading(point: Sequence[float]) -> float:
     """Radians, 0 forward, positive to the right."""
     return math.atan2(point[2], point[3])
@@ -159,15 +131,16 @@ def _round_length(length: float) -> float:
 
 
 def _grid(origin: Pixel, spacing: float, size: int) -> list[str]:
-    """Lines through the start, so that it sits on a crossing."""
-    columns = _line_places(origin[0], spacing, size)
-    rows = _line_places(origin[1], spacing, size)
-    return [f"M{x:.1f} 0V{size}" for x in columns] + [f"M0 {y:.1f}H{size}" for y in rows]
+    """Lines through the start, so that it sits on a crossing; as far as a wide page shows them."""
+    columns = _line_places(origin[0], spacing, -size, 2 * size)
+    rows = _line_places(origin[1], spacing, 0, size)
+    across = [f"M{-size} {y:.1f}H{2 * size}" for y in rows]
+    return [f"M{x:.1f} 0V{size}" for x in columns] + across
 
 
-def _line_places(origin: float, spacing: float, size: int) -> list[float]:
-    first = origin % spacing
-    return [first + spacing * index for index in range(1 + int((size - first) / spacing))]
+def _line_places(origin: float, spacing: float, low: float, high: float) -> list[float]:
+    first = low + (origin - low) % spacing
+    return [first + spacing * index for index in range(1 + int((high - first) / spacing))]
 
 
 def _scale_bar(step: float, pixels: float, unit: str, size: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.drawing import describe, summary, top_view
+from ui.drawing import describe, top_view
 
 SIZE = 116
 
@@ -97,25 +97,3 @@ def test_the_sentence_counts_the_whole_turn(turn):
 
     assert sentence.startswith("Camera path from above: around, ends 0.0 metres")
     assert sentence.endswith(f"turned {abs(turn):.0f} degrees")
-
-
-@pytest.mark.parametrize(
-    ("points", "risen", "words"),
-    [
-        (straight(0, 1.5), 0, "1.5 m forward"),
-        (straight(0, -1.5), 0, "1.5 m back"),
-        (straight(-1.3, 0), 0, "1.3 m to the left"),
-        (straight(0, 0), 0.9, "0.9 m up"),
-        (straight(1, 1), 0, "1.4 m away"),
-        (turning(-48), 0, "Turns 48° to the left"),
-        (straight(0, 0), 0, "Stands still"),
-        (straight(0, 1) + straight(0, 1)[::-1], 0, "Ends where it began"),
-    ],
-)
-def test_the_summary_says_where_the_path_ends(points, risen, words):
-    assert summary(points, risen, "m") == words
-
-
-def test_a_model_without_metres_speaks_of_units():
-    assert summary(straight(0, 1), 0, "unit") == "1.0 unit forward"
-    assert summary(straight(0, 3), 0, "unit") == "3.0 units forward"

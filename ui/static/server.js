@@ -73,3 +73,20 @@ export function upload(file) {
   };
   return ask("images", { method: "POST", headers, body: file });
 }
+
+let opened = null;
+
+/** What this page needs once: the event address, the examples, the state of the model. */
+export function session() {
+  opened ??= get("session").catch((refusal) => {
+    opened = null;
+    throw refusal;
+  });
+  return opened;
+}
+
+/** Forget the session, so that the next call asks for fresh addresses. */
+export function renewSession() {
+  opened = null;
+  return session();
+}

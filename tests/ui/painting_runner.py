@@ -1,0 +1,73 @@
+"""A runner without a model: the first frame drifts to the left, each step shows a rough preview.
+
+Prompts: "slowly" takes its time, "forever" draws until it is cancelled, "sentence" fails with one.
+"""
+
+import io
+import time
+
+import numpy as np
+from PIL import Image
+
+from sanawm.errors import NotEnoughMemoryError
+from sanawm.progress import Finished, Progress
+from sanawm.video import write_mp4, write_poster, write_thumbnail
+
+WIDTH, HEIGHT = 160, 96
+
+
+class PaintingRunner:
+    def __init__(self, model_folder, *, cache_folder, threads):
+        self.threads = threads
+
+    def run(self, job_spec, folder):
+        started = time.monotonic()
+        prompt, steps = job_spec["prompt"], job_spec["num_inference_steps"]
+        pause = {"slowly": 0.7, "forever": 0.2}.get(prompt.split(",")[0], 0.03)
+        wide = Image.open(job_spec["image"]).convert("RGB").resize((WIDTH + 64, HEIGHT))
+        yield Progress(stage="prompt", step=1, total=1)
+        time.sleep(pause)
+        yield Progress(stage="first_frame", step=1, total=1)
+        for step in range(1, steps + 1):
+            time.sleep(pause)
+            if prompt == "sentence" and step == 2:
+                raise NotEnoughMemoryError(
+                    "Not enough memory. The prompt, the picture and the path are kept."
+                )
+            yield Progress(
+                stage="drawing", step=step, total=steps, preview=rough(wide, step / steps)
+            )
+            while prompt == "forever" and step == 2:
+                time.sleep(pause)
+                yield Progress(stage="drawing", step=step, total=steps)
+        frames = job_spec["num_frames"]
+        yield Progress(stage="decoding", step=0, total=frames)
+        video = folder / "video.mp4"
+        write_mp4(drift(wide, frames), video, job_spec["fps"], {"seed": job_spec["seed"]})
+        write_poster(video, folder / "poster.jpg")
+        write_thumbnail(video, folder / "thumb.webp")
+        yield Progress(stage="saving", step=1, total=1)
+        took = time.monotonic() - started
+        timings = {
+            "prompt": 0.1,
+            "first_frame": 0.1,
+            "drawing": took,
+            "decoding": 0.1,
+            "saving": 0.1,
+        }
+        yield Finished(video=video, latents=None, timings=timings, record={})
+
+
+def drift(wide, frames):
+    for frame in range(frames):
+        left = 64 * frame // max(1, frames - 1)
+        yield np.asarray(wide.crop((left, 0, left + WIDTH, HEIGHT)))
+
+
+def rough(wide, share):
+    small = np.asarray(wide.crop((32, 0, 32 + WIDTH, HEIGHT)).resize((40, 24)), np.float32)
+    noise = np.random.default_rng(int(share * 100)).normal(128, 60, small.shape)
+    mixed = Image.fromarray(np.uint8(np.clip(small * share + noise * (1 - share), 0, 255)))
+    stream = io.BytesIO()
+    mixed.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(stream, "WEBP")
+    return stream.getvalue()

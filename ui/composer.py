@@ -1,0 +1,199 @@
+"""The composer: Gradio's fields and our own, and what happens when Generate is pressed.
+
+Prompt, length, seed and what is under Advanced are Gradio components; the first frame and the
+camera are `gr.HTML` with a script each, whose value is a plain dict. Every handler runs outside
+Gradio's queue: it reads the form, calls the studio and returns.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from secrets import token_hex as new_key
+from typing import Any
+
+import gradio as gr
+
+from sanawm.camera.presets import PRESETS
+from sanawm.card import ModelCard
+from sanawm.errors import SanaWMError
+from studio.studio import Studio
+from ui.forms import FIELDS, clean_form, form_of, read_draft, read_ticket, words_of
+from ui.presenters import length as length_words
+from ui.presenters import present, shapes
+from ui.static_files import mount
+
+OURS = ("image", "camera")  # fields whose own script reports their changes
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Composer:
+    """The components other parts of the page fill or read; `fields` in the order of FIELDS."""
+
+    head: gr.HTML
+    fields: list[Any]
+    note: gr.HTML
+    foot: gr.HTML
+    generate: gr.Button
+
+    @property
+    def filled(self) -> list[Any]:
+        """What a remix or a clean start sets anew."""
+        return [self.head, *self.fields]
+
+
+def build_composer(studio: Studio) -> Composer:
+    """Lay the form out and connect it."""
+    card = studio.card()
+    models = [(model.title, model.name) for model in studio.models()]
+    form = clean_form(card)
+    with gr.Column(elem_id="wb-composer"):
+        with gr.Column(elem_id="wb-body"):
+            start = {"parent": None, "values": form}
+            head = gr.HTML(start, elem_id="wb-head", **mount("mountHead", "clean", "restore"))
+            scene = _scene_fields(form, card)
+            clip = _clip_fields(form, card)
+            note = gr.HTML(
+                card.note, html_template="<p class='help'>{{value}}</p>", elem_id="wb-note"
+            )
+            advanced = _advanced_fields(form, models)
+        with gr.Column(elem_id="wb-foot"):
+            foot = gr.HTML(None, elem_id="wb-estimate", **mount("mountFoot"))
+            generate = gr.Button("Generate", variant="primary", elem_id="wb-generate")
+    composer = Composer(
+        head=head, fields=[*scene, *clip, *advanced], note=note, foot=foot, generate=generate
+    )
+    _report_changes(composer)
+    _connect(studio, composer)
+    return composer
+
+
+def _scene_fields(form: dict[str, Any], card: ModelCard) -> list[Any]:
+    """What is in the picture and where the camera goes: image, prompt, camera."""
+    image = gr.HTML(
+        form["image"],
+        elem_id="wb-first-frame",
+        ratio=card.width / card.height,
+        **mount("mountFirstFrame", "example"),
+    )
+    prompt = gr.Textbox(
+        form["prompt"],
+        label="Prompt",
+        placeholder="What is in the picture, and in what light",
+        lines=3,
+        max_lines=8,
+        elem_id="wb-prompt",
+    )
+    presets = [
+        {"id": preset.id, "title": preset.title, "glyph": shapes(preset.glyph)}
+        for preset in PRESETS
+    ]
+    camera = gr.HTML(form["camera"], elem_id="wb-camera", presets=presets, **mount("mountCamera"))
+    image.example(None, None, prompt, js="() => wanderbook.takePrompt()", **QUICK)
+    return [image, prompt, camera]
+
+
+def _clip_fields(form: dict[str, Any], card: ModelCard) -> list[Any]:
+    """Length and seed, side by side."""
+    with gr.Row(elem_id="wb-two"):
+        choices = length_choices(card)
+        length = gr.Radio(choices, value=form["length"], label="Length", elem_id="wb-length")
+        with gr.Column(elem_id="wb-seed-field"):
+            seed = gr.Textbox(
+                form["seed"], label="Seed", placeholder="random", max_lines=1, elem_id="wb-seed"
+            )
+            tools = gr.HTML(None, elem_id="wb-seed-tools", **mount("mountSeedTools", "roll"))
+    tools.roll(None, None, seed, js="() => wanderbook.roll()", **QUICK)
+    return [length, seed]
+
+
+def _advanced_fields(form: dict[str, Any], models: list[tuple[str, str]]) -> list[Any]:
+    """What most people leave as it is: negative prompt, steps, guidance, model."""
+    with gr.Accordion("Advanced", open=False, elem_id="wb-advanced"):
+        negative = gr.Textbox(
+            form["negative"],
+            label="Negative prompt",
+            placeholder="What should not be in the video",
+            lines=2,
+            max_lines=4,
+            elem_id="wb-negative",
+        )
+        with gr.Row():
+            steps = gr.Number(form["steps"], precision=0, label="Steps", elem_id="wb-steps")
+            guidance = gr.Number(form["guidance"], label="Guidance", elem_id="wb-guidance")
+        model = gr.Dropdown(models, value=form["model"], label="Model", elem_id="wb-model")
+    return [negative, steps, guidance, model]
+
+
+def length_choices(card: ModelCard) -> list[tuple[str, int]]:
+    """The lengths a model offers, in seconds; the value is the number of frames."""
+    return [(length_words(frames, card.fps), frames) for frames in card.lengths]
+
+
+def _report_changes(composer: Composer) -> None:
+    """Tell the page's own script of every change, in the browser, without asking the server."""
+    for name, field in zip(FIELDS, composer.fields, strict=True):
+        if name not in OURS:
+            field.change(
+                None, field, None, js=f"(value) => wanderbook.set({name!r}, value)", **QUICK
+            )
+
+
+def _connect(studio: Studio, composer: Composer) -> None:
+    """Generate, start clean, take a field back, choose another model."""
+    fields = composer.fields
+    seed, (length, _, _, steps, guidance, model) = fields[4], fields[3:]
+    composer.generate.click(
+        partial(submit, studio),
+        [*fields, composer.foot],
+        [composer.foot, seed],
+        js="(...values) => wanderbook.ticket(values)",
+        **QUICK,
+    )
+    composer.head.clean(partial(fill_clean, studio), None, composer.filled, **QUICK)
+    composer.head.restore(
+        None, fields, fields, js="(...values) => wanderbook.restored(values)", **QUICK
+    )
+    model.input(
+        partial(follow_model, studio), model, [length, steps, guidance, composer.note], **QUICK
+    )
+
+
+def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
+    """Queue what the form holds; the second value is what the seed field shows from now on."""
+    *form, ticket = values
+    seed = str(form[FIELDS.index("seed")] or "")
+    answer = {"press": new_key()}  # no two answers are alike, so the page hears every one
+    try:
+        sent = read_ticket(ticket)
+        run = studio.submit(read_draft(form, sent.parent_id), sent.client_key, sent.visitor)
+    except SanaWMError as error:
+        return {**answer, "error": str(error), "field": getattr(error, "field", "")}, seed
+    return {**answer, "run": present(studio, run)}, str(run.seed) if sent.keep_seed else ""
+
+
+def fill_clean(studio: Studio) -> list[Any]:
+    """An empty form, set to the default model's card."""
+    card = studio.card()
+    return filled(clean_form(card), card, parent=None)
+
+
+def fill_from(studio: Studio, run_id: str) -> list[Any]:
+    """The form of a run, which remembers that it is a remix of it."""
+    run = studio.run(run_id)
+    parent = {"id": run.id, "number": run.number, "words": words_of(run)}
+    form = form_of(run, studio.image(run.image_sha256))
+    return filled(form, studio.card(run.model), parent=parent)
+
+
+def filled(form: dict[str, Any], card: ModelCard, parent: dict[str, Any] | None) -> list[Any]:
+    """Values for `Composer.filled`; the lengths on offer are the model's."""
+    length = gr.Radio(length_choices(card), value=form["length"])
+    values = [length if name == "length" else form[name] for name in FIELDS]
+    return [{"parent": parent, "values": form, "fill": new_key()}, *values]
+
+
+def follow_model(studio: Studio, name: str) -> list[Any]:
+    """What another model advises: length, steps, guidance, and its one calm line."""
+    card = studio.card(name)
+    length = gr.Radio(length_choices(card), value=card.num_frames)
+    return [length, card.num_inference_steps, card.guidance_scale, card.note]

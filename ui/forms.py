@@ -1,0 +1,190 @@
+"""Between form and studio: what the fields hold becomes a `Draft`, and a run fills the form.
+
+Pure functions. Nothing that comes from a browser is trusted: a field of the wrong kind is refused
+with a sentence at that field, as is a seed that is no number.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sanawm.card import ModelCard
+from sanawm.errors import InvalidRequestError
+from studio.views import AssetView, Draft, RunView
+
+KEY = re.compile("[0-9A-Za-z_-]{16,64}")  # keys are made in the browser, or by a script
+DEFAULT_PATH = {"kind": "preset", "preset": "push-in"}
+
+# The fields of the form in the order in which Gradio hands them over; static/form.js has the same.
+FIELDS = (
+    "image",
+    "prompt",
+    "camera",
+    "length",
+    "seed",
+    "negative",
+    "steps",
+    "guidance",
+    "model",
+)
+
+
+def clean_form(card: ModelCard) -> dict[str, Any]:
+    """An empty form, set to what the model's card advises."""
+    return {
+        "image": None,
+        "prompt": "",
+        "camera": {"source": DEFAULT_PATH},
+        "length": card.num_frames,
+        "seed": "",
+        "negative": "",
+        "steps": card.num_inference_steps,
+        "guidance": card.guidance_scale,
+        "model": card.name,
+    }
+
+
+def form_of(run: RunView, image: AssetView) -> dict[str, Any]:
+    """The form that would generate this run again."""
+    return {
+        "image": image_value(image),
+        "prompt": run.prompt,
+        "camera": {"source": run.path_source},
+        "length": run.num_frames,
+        "seed": str(run.seed),
+        "negative": run.negative_prompt,
+        "steps": run.steps,
+        "guidance": run.guidance,
+        "model": run.model,
+    }
+
+
+def words_of(run: RunView) -> dict[str, str]:
+    """What the fields of a run were, in few words, for "was …" beside a changed field."""
+    return {
+        "image": "another picture",
+        "prompt": "different",
+        "camera": run.path_label[:1].lower() + run.path_label[1:],
+        "length": f"{(run.num_frames - 1) / run.fps:g} s",
+        "seed": str(run.seed),
+        "negative": "different",
+        "steps": str(run.steps),
+        "guidance": f"{run.guidance:g}",
+        "model": run.model,
+    }
+
+
+def image_value(image: AssetView) -> dict[str, Any]:
+    """A first frame as the page holds it."""
+    return {
+        "sha256": image.sha256,
+        "width": image.width,
+        "height": image.height,
+        "url": image.url,
+        "thumb": image.thumb,
+    }
+
+
+def read_draft(values: Sequence[Any], parent_id: str | None) -> Draft:
+    """The draft in a form; the studio checks what the values mean."""
+    form = dict(zip(FIELDS, values, strict=True))
+    return Draft(
+        image_sha256=_image(form["image"]),
+        prompt=_text(form["prompt"], "prompt"),
+        negative_prompt=_text(form["negative"], "negative"),
+        path_source=_path(form["camera"]),
+        num_frames=_whole(form["length"], "length", "Choose a length."),
+        seed=_seed(form["seed"]),
+        num_inference_steps=_whole(form["steps"], "steps", "The steps must be a whole number."),
+        guidance_scale=_number(form["guidance"], "guidance", "The guidance must be a number."),
+        model=_text(form["model"] or "", "model"),
+        parent_id=parent_id,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """What the page's script sends beside the fields when Generate is pressed."""
+
+    visitor: str
+    client_key: str  # the same for one press, however often it is sent
+    parent_id: str | None
+    keep_seed: bool
+
+
+def read_ticket(value: Any) -> Ticket:
+    """The ticket of a press; without one there is nothing to hold a run by."""
+    sent = value if isinstance(value, dict) else {}
+    keys = [sent.get("visitor"), sent.get("client_key")]
+    if not all(isinstance(key, str) and KEY.fullmatch(key) for key in keys):
+        raise InvalidRequestError("The page was not ready yet. Press Generate again.")
+    parent_id = sent.get("parent_id")
+    return Ticket(
+        visitor=sent["visitor"],
+        client_key=sent["client_key"],
+        parent_id=parent_id if isinstance(parent_id, str) else None,
+        keep_seed=sent.get("keep_seed") is True,
+    )
+
+
+def draft_of(run: RunView) -> Draft:
+    """A run once more with a seed of its own, as a remix of it."""
+    return Draft(
+        image_sha256=run.image_sha256,
+        prompt=run.prompt,
+        negative_prompt=run.negative_prompt,
+        path_source=run.path_source,
+        num_frames=run.num_frames,
+        num_inference_steps=run.steps,
+        guidance_scale=run.guidance,
+        model=run.model,
+        parent_id=run.id,
+    )
+
+
+def _image(value: Any) -> str:
+    sha256 = value.get("sha256") if isinstance(value, dict) else None
+    if not isinstance(sha256, str):
+        raise InvalidRequestError("Choose a first frame to begin.", field="image")
+    return sha256
+
+
+def _path(value: Any) -> dict[str, Any]:
+    source = value.get("source") if isinstance(value, dict) else None
+    if not isinstance(source, dict):
+        raise InvalidRequestError("Choose a camera path, or write one.", field="camera")
+    return source
+
+
+def _seed(value: Any) -> int | None:
+    """None where the field is empty: the studio draws one."""
+    text = str(value or "").strip()
+    if not text or text == "random":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidRequestError(
+            "The seed must be a whole number, or empty for a random one.", field="seed"
+        )
+    return int(text)
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequestError("This must be text.", field=field)
+    return value
+
+
+def _whole(value: Any, field: str, sentence: str) -> int:
+    number = _number(value, field, sentence)
+    if number != int(number):
+        raise InvalidRequestError(sentence, field=field)
+    return int(number)
+
+
+def _number(value: Any, field: str, sentence: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidRequestError(sentence, field=field)
+    if not abs(value) < 1e9:
+        raise InvalidRequestError(sentence, field=field)
+    return float(value)

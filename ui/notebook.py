@@ -1,0 +1,23 @@
+"""The notebook beside the composer: one `gr.HTML` that draws every run as a cell.
+
+Cells come and change over the routes of `ui/routes.py`; Gradio is asked only for Remix, because
+that fills Gradio's own fields.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from studio.studio import Studio
+from ui.composer import QUICK, Composer, fill_from
+from ui.static_files import mount
+
+
+def build_notebook(studio: Studio, composer: Composer, storage: str) -> None:
+    """The notebook; `storage` says in one line what is kept, and where."""
+    book = gr.HTML(None, elem_id="wb-book", storage=storage, **mount("mountNotebook", "remix"))
+
+    def remix(event: gr.EventData) -> list[Any]:
+        return fill_from(studio, str(event._data["id"]))
+
+    book.remix(remix, None, composer.filled, **QUICK)

@@ -1,0 +1,46 @@
+"""The one page: a bar, the composer at the left, the notebook beside it.
+
+Gradio draws the frame and its own fields; everything else is drawn by `static/page.js` in
+`gr.HTML`s. Components carry ids that begin with wb-, and the styles hang on those alone.
+"""
+
+import gradio as gr
+
+from studio.studio import Studio
+from ui.composer import build_composer
+from ui.notebook import build_notebook
+from ui.static_files import mount
+
+BAR = """
+<header class="bar">
+  <a class="skip" href="#wb-book">Skip to the notebook</a>
+  <span class="word">Wanderbook</span>
+  <div class="end">
+    <span class="model"></span>
+    <button type="button" class="btn icon open-keys" aria-label="Keyboard" title="Keyboard (?)">
+    </button>
+  </div>
+</header>
+<dialog class="sheet" id="wb-keys" aria-labelledby="wb-keys-h">
+  <div class="sheet-h">
+    <h2 id="wb-keys-h">Keyboard</h2>
+    <button type="button" class="btn icon close-keys" aria-label="Close"></button>
+  </div>
+  <div class="key-list"></div>
+</dialog>
+<p class="vh" id="wb-announce" role="status" aria-live="polite"></p>
+"""
+
+
+def build_page(studio: Studio, storage: str) -> gr.Blocks:
+    """The page of a studio; `storage` says in one line what is kept, and where."""
+    with gr.Blocks(title="Wanderbook", fill_width=True, analytics_enabled=False) as page:
+        gr.HTML(None, elem_id="wb-bar", **{**mount("mountBar"), "html_template": BAR})
+        with gr.Row(elem_id="wb-studio"):
+            composer = build_composer(studio)
+            build_notebook(studio, composer, storage)
+        gr.HTML(None, elem_id="wb-dock", **mount("mountDock"))
+        gr.HTML(
+            "<div class='toasts'></div>", elem_id="wb-toasts", elem_classes="wb", js_on_load=None
+        )
+    return page

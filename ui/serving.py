@@ -1,0 +1,94 @@
+"""Where the page is served, who owns it there, and how Gradio is told.
+
+On a loopback address that is not shared, whoever sees the page is the local user. On a Hugging
+Face Space the address is fixed and the disk may forget; the page says so in one line.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from studio.settings import PERSISTENT_DISK
+from studio.studio import Studio
+from ui.page import build_page
+from ui.routes import build_routes
+from ui.static_files import style_links
+from ui.theme import build_theme
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SPACE_PORT = 7860
+WAITING_EVENTS = 64  # Gradio's own queue holds none of our work; this bounds what others put there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Host and port, and what kind of place they are."""
+
+    host: str = LOOPBACK[0]
+    port: int | None = None  # None: the first free one from 7860 on
+    share: bool = False
+    space: bool = False
+
+    @classmethod
+    def choose(
+        cls,
+        host: str | None,
+        port: int | None,
+        share: bool,
+        environment: Mapping[str, str] = os.environ,
+    ) -> "Place":
+        """The place the command line asks for; a Space has only one."""
+        if "SPACE_ID" in environment:
+            return cls(host="0.0.0.0", port=SPACE_PORT, space=True)
+        return cls(host=host or LOOPBACK[0], port=port, share=share)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only the person at this computer can see the page."""
+        return self.host in LOOPBACK and not self.share and not self.space
+
+    def storage_sentence(self, data_folder: Path) -> str:
+        """What is kept, and for how long."""
+        if not self.space:
+            return "Every run is kept on this computer, the newest first."
+        if data_folder.is_relative_to(PERSISTENT_DISK):
+            return "Every run is kept on this Space's disk, the newest first."
+        return "This Space keeps runs until it restarts. Download what you want to keep."
+
+
+def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
+    """Open the page and return it with its address; it answers when this returns."""
+    page = build_page(studio, place.storage_sentence(studio.settings.data_folder))
+    page.queue(max_size=WAITING_EVENTS)
+    _, local_url, share_url = page.launch(
+        server_name=place.host,
+        server_port=place.port,
+        share=place.share,
+        theme=build_theme(),
+        head=style_links(),
+        app_kwargs=_app_arguments(studio, place),
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,  # its proxy would answer in our routes' place
+        show_error=False,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        max_file_size="64mb",
+        pwa=False,
+    )
+    return page, share_url or local_url
+
+
+def _app_arguments(studio: Studio, place: Place) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"routes": build_routes(studio), "openapi_url": None}
+    if place.is_local:  # a page elsewhere must not reach this computer under a name of its own
+        hosts = [f"[{host}]" if ":" in host else host for host in LOOPBACK]
+        arguments["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    return arguments

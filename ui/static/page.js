@@ -1,0 +1,125 @@
+// The frame of the page: bar, head of the composer, foot, dock, and the handle Gradio's own events use.
+
+import { button, h, icon } from "./dom.js";
+import { FIELDS, draft, endSending, onChange, parentRun, refresh, restoreWith, restored, set, setParent, ticket, watchAdvanced } from "./form.js";
+import { mountCamera } from "./camera.js";
+import { mountFirstFrame, takePrompt } from "./firstframe.js";
+import { fillKeyList, listenToKeys } from "./keys.js";
+import { answered, mountNotebook, show } from "./notebook.js";
+
+export { mountCamera, mountFirstFrame, mountNotebook };
+
+export function mountBar({ element }) {
+  const keys = element.querySelector("#wb-keys");
+  element.querySelector(".open-keys").append(icon("help"));
+  element.querySelector(".close-keys").append(icon("close"));
+  element.querySelector(".open-keys").addEventListener("click", () => keys.showModal());
+  element.querySelector(".close-keys").addEventListener("click", () => keys.close());
+  keys.addEventListener("click", (event) => event.target === keys && keys.close());
+  fillKeyList(keys.querySelector(".key-list"));
+  listenToKeys(compose);
+}
+
+// ---- head of the composer: what this draft is
+
+export function mountHead({ element, props, trigger, watch }) {
+  const was = h("span", { class: "was-of" });
+  const clean = button("Start clean", () => trigger("clean"), { class: "btn quiet clean" });
+  const close = h("button", { type: "button", class: "btn icon only-s", "aria-label": "Back to the notebook", onclick: leave }, icon("close"));
+  element.replaceChildren(h("div", { class: "head" }, h("h2", { tabindex: -1 }, "New run"), was, h("span", { class: "end" }, clean, close)));
+  restoreWith("gradio", () => trigger("restore"));
+  const take = () => {
+    const { parent, values } = props.value;
+    for (const name of FIELDS) if (values && name in values && name !== "image" && name !== "camera") set(name, values[name]);
+    setParent(parent ? { ...parent, values } : null);
+    was.replaceChildren(...(parent ? ["remix of ", h("a", { href: `#run-${parent.id}`, onclick: (event) => { event.preventDefault(); show(parent.id); } }, String(parent.number))] : []));
+    clean.hidden = !parent;
+  };
+  watch("value", () => { take(); compose(); });
+  take();
+}
+
+/** Bring the composer into view: on a phone it opens as a sheet. */
+export function compose() {
+  document.body.classList.add("wb-composing");
+  document.getElementById("wb-body")?.scrollTo(0, 0);
+  document.querySelector("#wb-head h2")?.focus({ preventScroll: true });
+  return true;
+}
+
+function leave() {
+  document.body.classList.remove("wb-composing");
+  document.querySelector("#wb-dock .btn")?.focus();
+}
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.classList.contains("wb-composing") && !document.querySelector("dialog[open]")) leave();
+});
+
+// ---- seed: roll and keep
+
+export function mountSeedTools({ element, trigger }) {
+  const roll = h("button", { type: "button", class: "btn icon", "aria-label": "Roll a new seed", title: "Roll a new seed", onclick: () => trigger("roll") }, icon("dice"));
+  const keep = h("button", { type: "button", class: "btn icon", "aria-label": "Keep this seed", title: "Keep this seed for the next runs", "aria-pressed": "false" }, icon("lock"));
+  keep.addEventListener("click", () => {
+    draft.keepSeed = !draft.keepSeed;
+    if (draft.keepSeed && !draft.seed) trigger("roll");
+    refresh();
+  });
+  onChange(() => keep.setAttribute("aria-pressed", String(draft.keepSeed)));
+  element.replaceChildren(roll, keep);
+}
+
+// ---- foot: the estimate, and what became of the press
+
+export function mountFoot({ element, props, watch }) {
+  element.replaceChildren(h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."));
+  watch("value", () => answered(props.value));
+  groupRadios();
+  watchAdvanced();
+  onChange(showFrames);
+  refresh();
+}
+
+// Gradio names every radio button differently; one name makes them one tab stop with arrows.
+function groupRadios() {
+  for (const radio of document.querySelectorAll("#wb-length input[type=radio]")) radio.name = "wb-length";
+}
+
+function showFrames() {
+  groupRadios();
+  const label = document.querySelector("#wb-length [data-testid=block-info]");
+  if (!label) return;
+  let end = label.querySelector(".end");
+  if (!end) label.append((end = h("span", { class: "end" })));
+  if (draft.length) end.textContent = `${draft.length} frames`;
+}
+
+// ---- phone: the dock shows the draft and opens the composer
+
+export function mountDock({ element }) {
+  const picture = h("div", { class: "pic none" }, icon("image"));
+  const title = h("b", null, "Nothing chosen yet");
+  const line = h("p", null, "Start with a picture");
+  const open = h("button", { type: "button", class: "btn primary", onclick: compose }, "New run");
+  element.replaceChildren(h("aside", { class: "dock", "aria-label": "Your draft" }, picture, h("div", null, title, line), open));
+  onChange(() => {
+    const { image } = draft;
+    picture.classList.toggle("none", !image);
+    picture.replaceChildren(image ? h("img", { src: image.thumb || image.url, alt: "" }) : icon("image"));
+    const parent = parentRun();
+    title.textContent = parent ? `Remix of ${parent.number}` : image ? "Your draft" : "Nothing chosen yet";
+    line.textContent = image ? `${draft.pathLabel}, ${draft.seed ? `seed ${draft.seed}` : "random seed"}` : "Start with a picture";
+  });
+}
+
+// ---- what Gradio's browser-side events call
+
+window.wanderbook = {
+  set,
+  ticket: (values) => [...values.slice(0, -1), ticket()],
+  restored,
+  takePrompt,
+  roll: () => String(crypto.getRandomValues(new Uint32Array(1))[0] % 1000000),
+};
+addEventListener("pagehide", endSending);

@@ -1,0 +1,23 @@
+// Short notes at the bottom left: at most three, gone after six seconds unless held.
+
+import { h, icon } from "./dom.js";
+
+const SHOWN_MS = 6000;
+const MOST = 3;
+
+/** Show a sentence, with one thing to do about it where there is one. */
+export function toast(sentence, label = "", action = null) {
+  const place = document.querySelector("#wb-toasts .toasts");
+  if (!place) return;
+  const close = h("button", { type: "button", class: "btn icon", "aria-label": "Dismiss" }, icon("close"));
+  const act = action && h("button", { type: "button", class: "btn" }, label);
+  const note = h("div", { class: "toast", role: "status" }, h("span", null, sentence), act, close);
+  const end = () => note.remove();
+  close.addEventListener("click", end);
+  act?.addEventListener("click", () => { end(); action(); });
+  let timer = setTimeout(end, SHOWN_MS);
+  for (const event of ["pointerenter", "focusin"]) note.addEventListener(event, () => clearTimeout(timer));
+  for (const event of ["pointerleave", "focusout"]) note.addEventListener(event, () => { timer = setTimeout(end, SHOWN_MS); });
+  place.append(note);
+  while (place.children.length > MOST) place.firstElementChild.remove();
+}

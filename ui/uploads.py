@@ -1,0 +1,54 @@
+"""A first frame arrives: the file's own bytes, as the body of a POST, never more than fit.
+
+The bytes go to a file in a temporary folder under the name the person gave it, so that a refusal
+can name it; the studio looks at its header before anything is decoded.
+"""
+
+import re
+import tempfile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from sanawm.errors import InvalidRequestError
+from studio.studio import Studio
+from ui.forms import image_value
+
+LARGEST_BYTES = 64 * 1024 * 1024  # static/firstframe.js says the same before it sends
+LONGEST_NAME = 80  # characters
+
+
+async def receive_image(studio: Studio, request: Request) -> dict[str, Any]:
+    """Store a picture; a file that is none is refused with a sentence."""
+    with tempfile.TemporaryDirectory(prefix="wanderbook-") as folder:
+        file = Path(folder) / file_name(request.headers.get("x-file-name", ""))
+        await _write_body(request, file)
+        image = await run_in_threadpool(studio.store_image, file)
+    return image_value(image)
+
+
+def file_name(header: str) -> str:
+    """The last part of what a browser calls the file, fit for any file system."""
+    name = PureWindowsPath(PurePosixPath(unquote(header)).name).name
+    name = re.sub(r'[\x00-\x1f<>:"|?*]', "", name).strip(". ")
+    return name[-LONGEST_NAME:] or "picture"
+
+
+async def _write_body(request: Request, file: Path) -> None:
+    size = 0
+    with file.open("wb") as stream:
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > LARGEST_BYTES:
+                    raise InvalidRequestError(
+                        f"{file.name} has more than 64 MB. Up to 64 MB work.", field="image"
+                    )
+                stream.write(chunk)
+        except ClientDisconnect as error:
+            raise InvalidRequestError("The picture did not arrive whole.", field="image") from error
+    if not size:
+        raise InvalidRequestError(f"{file.name} is empty.", field="image")
