@@ -1,7 +1,10 @@
 """First frames: whatever picture a person has becomes upright RGB, or a sentence."""
 
 import io
+import re
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -188,6 +191,25 @@ def test_a_photo_of_a_48_megapixel_phone_opens_at_half_size(tmp_path):
 
     assert photo_size(tmp_path / "phone.jpg") == (8000, 6000)
     assert (image.size, corner_names(image)) == ((4000, 3000), "RGBW")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the peak")
+def test_a_phones_photo_is_never_in_memory_at_full_size(tmp_path):
+    corners(8000, 6000).save(tmp_path / "phone.jpg", quality=80)
+    program = (
+        "from pathlib import Path; import sys; from sanawm.image import open_photo;"
+        "before = Path('/proc/self/status').read_text();"
+        "open_photo(Path(sys.argv[1]));"
+        "print(before, Path('/proc/self/status').read_text())"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "phone.jpg"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    before_kb, after_kb = map(int, re.findall(r"VmHWM:\s+(\d+) kB", done.stdout))
+    assert after_kb - before_kb < 120_000  # at full size the pixels alone are 144 MB
 
 
 def test_a_large_picture_that_is_no_jpeg_is_halved_too(tmp_path):
