@@ -188,8 +188,7 @@ def _status(run: RunView) -> dict[str, str]:
         title, text = _split_error(run.error)
         return {"title": title, "text": text, "detail": f"{what}{_stopped(run)}"}
     if run.state == "cancelled":
-        title = f"Cancelled at step {run.step}" if run.step else "Cancelled"
-        text = run.error or "Nothing was kept. Your draft is unchanged."
+        title, text = _split_error(run.error or "Cancelled. Nothing was kept.")
         return {"title": title, "text": text, "detail": what}
     return {"title": "", "text": "", "detail": ""}
 
