@@ -38,7 +38,6 @@ class Pictures:
     def store(self, path: Path) -> AssetView:
         """Keep a picture; InvalidRequestError where it is none."""
         picture = open_photo(path)
-        picture.info.clear()  # comments and profiles would otherwise be written again
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
         content, extension = _encode(picture)
         folder = self._database.folder
