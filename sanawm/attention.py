@@ -66,7 +66,7 @@ class SelfAttention(nn.Module):
 
     def heads(self, x_BTSD: Tensor) -> Tensor:
         """Split the hidden channels into heads, (B, T, S, N, K)."""
-        return x_BTSD.unflatten(-1, (self.num_heads, -1))
+        return _split(x_BTSD, self.num_heads)
 
 
 class DeltaAttention(SelfAttention):
@@ -189,7 +189,7 @@ class CrossAttention(nn.Module):
         """Compute keys and values of a text once."""
         key_BLD, value_BLD = self.kv_linear(text_BLD).chunk(2, dim=-1)
         key_BNLK, value_BNLK = (
-            x_BLD.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            _split(x_BLD, self.num_heads).transpose(1, 2)
             for x_BLD in (self.k_norm(key_BLD), value_BLD)
         )
         return TextMemory(key_BNLK, value_BNLK, bias_B11L)
@@ -197,7 +197,7 @@ class CrossAttention(nn.Module):
     def forward(self, x_BTSD: Tensor, text: TextMemory) -> Tensor:
         """Return what each token reads from the text, (B, T, S, D)."""
         query_BTSD = self.q_norm(self.q_linear(x_BTSD))
-        query_BNXK = query_BTSD.flatten(1, 2).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        query_BNXK = _split(query_BTSD.flatten(1, 2), self.num_heads).transpose(1, 2)
         read_BNXK = nnf.scaled_dot_product_attention(
             query_BNXK, text.key_BNLK, text.value_BNLK, attn_mask=text.bias_B11L
         )
@@ -207,9 +207,16 @@ class CrossAttention(nn.Module):
 
 def _softmax(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     """Attend over all frames' tokens; heads in and out are (B, T, S, N, K)."""
-    flat = (x.flatten(1, 2).transpose(1, 2) for x in (query, key, value))
-    mixed_BNXK = nnf.scaled_dot_product_attention(*flat, scale=scale)
+    query_BNXK, key_BNXK, value_BNXK = (
+        x.flatten(1, 2).transpose(1, 2) for x in (query, key, value)
+    )
+    mixed_BNXK = nnf.scaled_dot_product_attention(query_BNXK, key_BNXK, value_BNXK, scale=scale)
     return mixed_BNXK.transpose(1, 2).reshape(query.shape)
+
+
+def _split(x: Tensor, num_heads: int) -> Tensor:
+    """Channels of the last dimension as heads and the channels of each."""
+    return x.view(*x.shape[:-1], num_heads, -1)
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def init_weights(transformer: nn.Module, generator: Generator) -> None:
 
 
 def _init_matrix(name: str, weight: nn.Parameter, generator: Generator) -> None:
-    if "final_layer" in name or "t_conv" in name:
+    if "final_layer" in name or ".t_conv" in name:
         weight.zero_()
     elif any(part in name for part in ("out_proj_cam", "plucker_proj", "t_block")):
         weight.normal_(std=0.02, generator=generator)

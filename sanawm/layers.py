@@ -41,8 +41,13 @@ class TokenEmbedding(nn.Module):
 
     def forward(self, latents_BCTHW: Tensor) -> Tensor:
         """Return tokens, (B, T, S, D)."""
-        tokens_BTSC = latents_BCTHW.flatten(3).permute(0, 2, 3, 1)
-        return nnf.linear(tokens_BTSC, self.matrix, self.proj.bias)
+        return nnf.linear(tokens(latents_BCTHW), self.matrix, self.proj.bias)
+
+    def then(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Weight and bias of this embedding and a linear layer after it, in one."""
+        assert self.proj.bias is not None
+        bias: Tensor = linear(self.proj.bias)
+        return linear.weight @ self.matrix, bias
 
     @property
     def matrix(self) -> Tensor:
@@ -120,8 +125,8 @@ class FeedForward(nn.Module):
         """Return the change of each token, (B, T, S, D)."""
         inverted, depth = self.inverted_conv.conv, self.depth_conv.conv
         wide_BTSF = nnf.silu(nnf.linear(x_BTSD, inverted.weight.flatten(1), inverted.bias))
-        picture = wide_BTSF.flatten(0, 1).unflatten(1, (height, -1)).permute(0, 3, 1, 2)
-        seen = depth(picture).permute(0, 2, 3, 1).reshape(wide_BTSF.shape)
+        pictures = wide_BTSF.view(-1, height, wide_BTSF.shape[2] // height, wide_BTSF.shape[3])
+        seen = depth(pictures.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).reshape(wide_BTSF.shape)
         value_BTSF, gate_BTSF = seen.chunk(2, dim=-1)
         mixed_BTSF = value_BTSF * nnf.silu(gate_BTSF)
         return self._over_time(nnf.linear(mixed_BTSF, self.point_conv.conv.weight.flatten(1)))
@@ -153,6 +158,11 @@ class OutputLayer(nn.Module):
         shift_BT1D, scale_BT1D = (time_BTD[..., None, :] + row for row in self.scale_shift_table)
         velocity: Tensor = self.linear(modulated(x_BTSD, shift_BT1D, scale_BT1D))
         return velocity
+
+
+def tokens(x_BCTHW: Tensor) -> Tensor:
+    """Cells of a latent grid as tokens, (B, T, S, C)."""
+    return x_BCTHW.flatten(3).permute(0, 2, 3, 1)
 
 
 def modulated(x_BTSD: Tensor, shift_BT1D: Tensor, scale_BT1D: Tensor) -> Tensor:

@@ -46,5 +46,5 @@ def rotations(
 def rotate(x_BTSNK: Tensor, rotation_TS1R: Tensor) -> Tensor:
     """Turn each pair of channels; half precision is widened to float32 and stays so."""
     wide = x_BTSNK.to(torch.promote_types(x_BTSNK.dtype, torch.float32))
-    pairs_BTSNR = torch.view_as_complex(wide.unflatten(-1, (-1, 2)))
+    pairs_BTSNR = torch.view_as_complex(wide.view(*wide.shape[:-1], -1, 2))
     return torch.view_as_real(pairs_BTSNR * rotation_TS1R).flatten(-2)

@@ -9,6 +9,7 @@ Shape letters: B batch, C latent channels, T latent frames, H, W latent rows and
 S = H*W tokens in a frame, D hidden channels, L text tokens, P Plücker channels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ from sanawm.layers import (
     TimestepEmbedding,
     TokenEmbedding,
     modulated,
+    tokens,
 )
 from sanawm.rope import axis_pairs, rotations
 from sanawm.ucpe import RayFrames, ray_frames
@@ -48,11 +50,12 @@ class CameraInputs(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PluckerMap:
-    """One block's linear map from Plücker rays to the residual stream."""
+class BlockConditions:
+    """What one block needs of text and rays."""
 
-    weight_DP: Tensor
-    bias_D: Tensor
+    text: TextMemory
+    plucker_weight_DP: Tensor | None  # from Plücker rays to the residual stream; None: no map
+    plucker_bias_D: Tensor | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,10 +64,9 @@ class Conditions:
 
     grid: Grid
     rotation_TS1R: Tensor
-    texts: tuple[TextMemory, ...]  # one for each block
     rays: RayFrames | None
     plucker_BTSP: Tensor | None
-    plucker_maps: tuple[PluckerMap, ...]  # of the first blocks, as many as have one
+    blocks: tuple[BlockConditions, ...]
 
 
 class SanaWMTransformer(nn.Module):
@@ -105,67 +107,60 @@ class SanaWMTransformer(nn.Module):
     def prepare(
         self, text_BLD: Tensor, text_mask_BL: Tensor, camera: CameraInputs | None, grid: Grid
     ) -> Conditions:
-        """Compute once what `step` needs at every timestep; a text mask is 1 at real tokens."""
-        config = self.config
-        weight = self.x_embedder.matrix
-        texts = self._remember(text_BLD.to(weight.dtype), text_mask_BL)
-        rotation = rotations(
-            grid, axis_pairs(config.linear_head_dim), config.linear_head_dim, weight
-        )
-        rays, plucker_BTSP, plucker_maps = None, None, ()
-        if camera is not None:
-            wide = torch.promote_types(weight.dtype, torch.float32)
-            rays = ray_frames(
-                camera.raymap_BT20.to(wide),
-                grid,
-                config.num_attention_heads,
-                config.linear_head_dim,
-            )
-            plucker_BTSP = camera.plucker_BCTHW.to(weight.dtype).flatten(3).permute(0, 2, 3, 1)
-            plucker_maps = tuple(self._plucker_maps())
+        """Compute once what `step` needs at every timestep.
+
+        The text mask is 1 at real tokens; each row must have one.
+        """
+        like = self.x_embedder.matrix
+        hidden_BLD, bias_B11L = self._read(text_BLD.to(like.dtype), text_mask_BL)
+        embedder = None if camera is None else self.plucker_embedder
+        head_dim = self.config.linear_head_dim
         return Conditions(
             grid=grid,
-            rotation_TS1R=rotation,
-            texts=texts,
-            rays=rays,
-            plucker_BTSP=plucker_BTSP,
-            plucker_maps=plucker_maps,
+            rotation_TS1R=rotations(grid, axis_pairs(head_dim), head_dim, like),
+            rays=None if camera is None else self._rays(camera, grid),
+            plucker_BTSP=None if camera is None else tokens(camera.plucker_BCTHW.to(like.dtype)),
+            blocks=tuple(
+                block.prepare(hidden_BLD, bias_B11L, embedder) for block in self._each_block()
+            ),
         )
 
     def step(self, latents_BCTHW: Tensor, timestep_BT: Tensor, conditions: Conditions) -> Tensor:
-        """Return the velocity under prepared conditions, (B, C, T, H, W)."""
-        weight = self.x_embedder.matrix
-        x_BTSD = self.x_embedder(latents_BCTHW.to(weight.dtype))
-        time_BTD = self.t_embedder(timestep_BT)
-        modulation_BT6D = self.t_block(time_BTD).unflatten(-1, (6, -1))
-        for block in self.blocks:
-            x_BTSD = block(x_BTSD, modulation_BT6D, conditions)
-        velocity_BTSC = self.final_layer(x_BTSD, time_BTD)
-        return velocity_BTSC.permute(0, 3, 1, 2).unflatten(-1, conditions.grid[1:])
+        """Return the velocity under prepared conditions, (B, C, T, H, W).
 
-    def _remember(self, text_BLD: Tensor, text_mask_BL: Tensor) -> tuple[TextMemory, ...]:
-        """Keys and values of every block; columns that are padding in all rows are cut."""
+        One row of latents serves any number of texts: what no text has touched yet, which is
+        all up to the first cross-attention, is then computed once.
+        """
+        x_BTSD = self.x_embedder(latents_BCTHW.to(self.x_embedder.matrix.dtype))
+        time_BTD = self.t_embedder(timestep_BT)
+        modulation_BT6D = self.t_block(time_BTD).view(*time_BTD.shape[:2], 6, -1)
+        for block, own in zip(self._each_block(), conditions.blocks, strict=True):
+            x_BTSD = block(x_BTSD, modulation_BT6D, conditions, own)
+        velocity_BTSC: Tensor = self.final_layer(x_BTSD, time_BTD)
+        velocity_BCTS = velocity_BTSC.permute(0, 3, 1, 2)
+        return velocity_BCTS.reshape(*velocity_BCTS.shape[:2], *conditions.grid)
+
+    def _each_block(self) -> Iterator["Block"]:
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            yield block
+
+    def _read(self, text_BLD: Tensor, text_mask_BL: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Hidden text without the columns that are padding in all rows, and a bias on the rest."""
         is_text_BL = text_mask_BL.bool()
         columns = is_text_BL.any(0).nonzero().squeeze(-1)
         is_text_BL = is_text_BL[:, columns]
         hidden_BLD = self.attention_y_norm(self.y_embedder(text_BLD[:, columns]))
-        bias_B11L = None
-        if not is_text_BL.all():
-            bias_BL = torch.zeros_like(hidden_BLD[..., 0]).masked_fill(~is_text_BL, -torch.inf)
-            bias_B11L = bias_BL[:, None, None]
-        return tuple(block.cross_attn.remember(hidden_BLD, bias_B11L) for block in self.blocks)
+        if is_text_BL.all():
+            return hidden_BLD, None
+        bias_BL = torch.zeros_like(hidden_BLD[..., 0]).masked_fill(~is_text_BL, -torch.inf)
+        return hidden_BLD, bias_BL[:, None, None]
 
-    def _plucker_maps(self) -> list[PluckerMap]:
-        """Each block's projection after the shared embedding, folded into one matrix."""
-        embedder = self.plucker_embedder
-        maps = []
-        for block in self.blocks:
-            if block.plucker_proj is not None:
-                project = block.plucker_proj
-                weight_DP = project.weight @ embedder.matrix
-                bias_D = nnf.linear(embedder.proj.bias, project.weight, project.bias)
-                maps.append(PluckerMap(weight_DP=weight_DP, bias_D=bias_D))
-        return maps
+    def _rays(self, camera: CameraInputs, grid: Grid) -> RayFrames:
+        """Geometry is float32 at least, whatever the weights are."""
+        wide = torch.promote_types(self.x_embedder.matrix.dtype, torch.float32)
+        heads = self.config.num_attention_heads, self.config.linear_head_dim
+        return ray_frames(camera.raymap_BT20.to(wide), grid, *heads)
 
 
 class Block(nn.Module):
@@ -174,7 +169,6 @@ class Block(nn.Module):
     def __init__(self, config: TransformerConfig, index: int) -> None:
         super().__init__()
         size = config.hidden_size
-        self.index = index
         self.scale_shift_table = nn.Parameter(torch.randn(6, size) / size**0.5)
         self.plucker_proj = nn.Linear(size, size) if config.has_plucker(index) else None
         attention = SoftmaxAttention if config.is_softmax(index) else DeltaAttention
@@ -182,17 +176,35 @@ class Block(nn.Module):
         self.cross_attn = CrossAttention(config)
         self.mlp = FeedForward(size, config.mlp_size)
 
-    def forward(self, x_BTSD: Tensor, modulation_BT6D: Tensor, conditions: Conditions) -> Tensor:
+    def prepare(
+        self, text_BLD: Tensor, bias_B11L: Tensor | None, plucker_embedder: TokenEmbedding | None
+    ) -> BlockConditions:
+        """Compute once what this block needs at every timestep."""
+        weight_DP, bias_D = None, None
+        if plucker_embedder is not None and self.plucker_proj is not None:
+            weight_DP, bias_D = plucker_embedder.then(self.plucker_proj)
+        return BlockConditions(
+            text=self.cross_attn.remember(text_BLD, bias_B11L),
+            plucker_weight_DP=weight_DP,
+            plucker_bias_D=bias_D,
+        )
+
+    def forward(
+        self, x_BTSD: Tensor, modulation_BT6D: Tensor, shared: Conditions, own: BlockConditions
+    ) -> Tensor:
         """Return the tokens after this block, (B, T, S, D)."""
         changes = (self.scale_shift_table + modulation_BT6D).unsqueeze(-2).unbind(2)
         shift_attn, scale_attn, gate_attn, shift_mlp, scale_mlp, gate_mlp = changes
-        attended = self.attn(
-            modulated(x_BTSD, shift_attn, scale_attn), conditions.rotation_TS1R, conditions.rays
-        )
-        x_BTSD = torch.addcmul(x_BTSD, gate_attn, attended)
-        if conditions.plucker_BTSP is not None and self.index < len(conditions.plucker_maps):
-            plucker = conditions.plucker_maps[self.index]
-            x_BTSD = x_BTSD + nnf.linear(conditions.plucker_BTSP, plucker.weight_DP, plucker.bias_D)
-        x_BTSD = x_BTSD + self.cross_attn(x_BTSD, conditions.texts[self.index])
-        changed = self.mlp(modulated(x_BTSD, shift_mlp, scale_mlp), conditions.grid[1])
-        return torch.addcmul(x_BTSD, gate_mlp, changed)
+
+        rays = None if shared.rays is None else shared.rays.rows(len(x_BTSD))
+        seen = modulated(x_BTSD, shift_attn, scale_attn)
+        x_BTSD = torch.addcmul(x_BTSD, gate_attn, self.attn(seen, shared.rotation_TS1R, rays))
+
+        x_BTSD = x_BTSD.expand(len(own.text.key_BNLK), -1, -1, -1)
+        if shared.plucker_BTSP is not None and own.plucker_weight_DP is not None:
+            rays_BTSP = shared.plucker_BTSP
+            x_BTSD = x_BTSD + nnf.linear(rays_BTSP, own.plucker_weight_DP, own.plucker_bias_D)
+        x_BTSD = x_BTSD + self.cross_attn(x_BTSD, own.text)
+
+        seen = modulated(x_BTSD, shift_mlp, scale_mlp)
+        return torch.addcmul(x_BTSD, gate_mlp, self.mlp(seen, shared.grid[1]))

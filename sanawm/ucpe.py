@@ -39,6 +39,12 @@ class RayMap:
         placed = torch.bmm(placed_PXG, self.matrix_PGG).view(placed_BTSNK.shape)
         return torch.cat((placed, rotate(turned_BTSNK, self.rotation_TS1R)), dim=-1)
 
+    def rows(self, count: int) -> "RayMap":
+        """Return the map of the first rows of the batch."""
+        num_frames, num_tokens = self.rotation_TS1R.shape[:2]
+        matrix_PGG = self.matrix_PGG[: count * num_frames * num_tokens]
+        return RayMap(matrix_PGG=matrix_PGG, rotation_TS1R=self.rotation_TS1R)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RayFrames:
@@ -47,6 +53,11 @@ class RayFrames:
     query: RayMap  # of queries into their ray's frame
     key: RayMap  # of keys and values into their ray's frame
     answer: RayMap  # of answers back into the world
+
+    def rows(self, count: int) -> "RayFrames":
+        """Return the maps of the first rows of the batch."""
+        query, key, answer = (each.rows(count) for each in (self.query, self.key, self.answer))
+        return RayFrames(query=query, key=key, answer=answer)
 
 
 def ray_frames(
@@ -75,7 +86,7 @@ def world_to_ray(raymap_BT20: Tensor, height: int, width: int) -> Tensor:
     A raymap row is c2w, row by row, and then fx, fy, cx, cy. The ray's own z axis points along
     it and its x axis is level with the camera's. A ray that is no number maps by identity.
     """
-    c2w_BT44 = raymap_BT20[..., :16].unflatten(-1, (4, 4))
+    c2w_BT44 = raymap_BT20[..., :16].reshape(*raymap_BT20.shape[:2], 4, 4)
     direction_BTS3 = _directions(raymap_BT20[..., 16:], height, width)
     z_BTS3 = _unit(torch.einsum("btij,btsj->btsi", c2w_BT44[..., :3, :3], direction_BTS3))
     down_BTS3 = c2w_BT44[..., None, :3, 1].expand_as(z_BTS3)

@@ -14,6 +14,7 @@ Shape letters: B batch, T frames, S tokens in a frame, N heads, K key channels, 
 channels, P = B*N.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ def gated_delta(
     query, key, value = map(_by_head, (query_BTSNK, key_BTSNK, value_BTSNV))
     beta_TPS1 = _by_head(beta_BTSN[..., None])
     decay_TP11 = decay_BTN.transpose(0, 1).reshape(num_frames, batch * num_heads, 1, 1)
-    answer_TPSV: Tensor = _GatedDelta.apply(query, key, value, beta_TPS1, decay_TP11)
+    answer_TPSV = _gated_delta(query, key, value, beta_TPS1, decay_TP11)
     answer_TBNSV = answer_TPSV.view(num_frames, batch, num_heads, num_tokens, -1)
     return answer_TBNSV.permute(1, 0, 3, 2, 4)
 
@@ -95,6 +96,9 @@ class _GatedDelta(torch.autograd.Function):
             (written_grad * key).sum(-1, keepdim=True),
             (transition_grad * kept).sum((-2, -1), keepdim=True),
         )
+
+
+_gated_delta: Callable[..., Tensor] = _GatedDelta.apply
 
 
 def _scan(transition_TPKK: Tensor, update_TPKV: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Half precision is computed in float32. The gradient is written out: it reads the
 for both the weight's and the input's part. `reference.py` has the definition.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,8 +16,7 @@ __all__ = ["rms_norm"]
 def rms_norm(x: Tensor, weight: Tensor, *, eps: float, rectify: bool = False) -> Tensor:
     """Scale each vector to a root mean square of one, times a weight; dtype follows `x`."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    normed: Tensor = _RMSNorm.apply(x.to(wide), weight.to(wide), eps, rectify)
-    return normed.to(x.dtype)
+    return _rms_norm(x.to(wide), weight.to(wide), eps, rectify).to(x.dtype)
 
 
 class _RMSNorm(torch.autograd.Function):
@@ -24,7 +24,7 @@ class _RMSNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, rectify: bool) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         scale = length.square().div_(x.shape[-1]).add_(eps).rsqrt_()
-        normed = (x * scale).mul_(weight)
+        normed: Tensor = (x * scale).mul_(weight)
         if rectify:
             normed.relu_()
         ctx.save_for_backward(x, weight, scale, normed if rectify else None)
@@ -41,3 +41,6 @@ class _RMSNorm(torch.autograd.Function):
         pull = (product @ weight).view_as(scale).mul_(scale.pow(3)).div_(-x.shape[-1])
         x_grad = (grad * weight).mul_(scale).addcmul_(x, pull)
         return x_grad, weight_grad, None, None
+
+
+_rms_norm: Callable[..., Tensor] = _RMSNorm.apply

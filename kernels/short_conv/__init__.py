@@ -8,6 +8,7 @@ PyTorch's depthwise conv1d is an order of magnitude slower on a CPU, most of all
 Shape letters: B batch, T frames, S tokens in a frame, C channels, J taps.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,8 +22,7 @@ def short_conv(x_BTSC: Tensor, weight_C1J: Tensor) -> Tensor:
 
     The weight has a depthwise conv1d's layout; its last tap multiplies the present frame.
     """
-    y: Tensor = _ShortConv.apply(x_BTSC, weight_C1J.squeeze(1).flip(-1).T)
-    return y
+    return _short_conv(x_BTSC, weight_C1J.squeeze(1).flip(-1).T)
 
 
 class _ShortConv(torch.autograd.Function):
@@ -36,6 +36,9 @@ class _ShortConv(torch.autograd.Function):
         (grad_BTSC,) = grads
         x_BTSC, tap_JC = ctx.saved_tensors
         return _convolve(grad_BTSC, tap_JC), _tap_gradient(x_BTSC, grad_BTSC, len(tap_JC))
+
+
+_short_conv: Callable[..., Tensor] = _ShortConv.apply
 
 
 def _convolve(x_BTSC: Tensor, tap_JC: Tensor) -> Tensor:
