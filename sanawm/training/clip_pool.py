@@ -1,0 +1,190 @@
+"""Rendered clips on disk, in shards: rendered once, read by every stage and every resume.
+
+A shard is one safetensors file with frames (N, F, H, W, 3) uint8, c2w (N, F, 4, 4) and
+intrinsics (N, F, 4); captions lie in its metadata. A second process goes on rendering while the
+first trains. Each clip counts twice: its mirror image with a mirrored camera is a clip as true.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sanawm.training.presets import TrainingPreset
+from sanawm.worlds.clips import sample_clips
+from sanawm.worlds.scene import Split
+
+CLIPS_PER_SHARD = 64
+HELD_OUT_CLIPS = 64
+MIRROR = (-1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipBatch:
+    """Clips of equal size, with their cameras."""
+
+    frames_BFHWC: Tensor
+    c2w_BF44: Tensor
+    intrinsics_BF4: Tensor
+    captions: list[str]
+
+    def video(self) -> Tensor:
+        """Pixels in [-1, 1], (B, 3, F, H, W)."""
+        return (self.frames_BFHWC.permute(0, 4, 1, 2, 3).float() / 127.5 - 1).contiguous()
+
+
+class ClipPool:
+    """The clips of one split, of one size, in a folder."""
+
+    def __init__(self, folder: Path, preset: TrainingPreset, split: Split, num_clips: int) -> None:
+        size = f"{preset.num_frames}x{preset.height}x{preset.width}"
+        self.folder = folder / f"{split}-{size}"
+        self.preset = preset
+        self.split = split
+        self.num_shards = -(-num_clips // CLIPS_PER_SHARD)
+        self.shards: list[ClipBatch] = []
+        self._process: multiprocessing.process.BaseProcess | None = None
+
+    def __len__(self) -> int:
+        return sum(len(shard.captions) for shard in self.shards)
+
+    def render_until(self, num_clips: int) -> Iterator[int]:
+        """Render missing shards here and now; yields how many clips there are."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for index in range(min(self.num_shards, -(-num_clips // CLIPS_PER_SHARD))):
+            if not self._file(index).exists():
+                self._render(index)
+            self.refresh()
+            yield len(self)
+
+    def render_in_background(self) -> None:
+        """Go on rendering in a process of its own, at low priority, until the pool is full."""
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(target=_render_rest, args=(self,), daemon=True)
+        self._process.start()
+
+    def stop(self) -> None:
+        """End the rendering process; a shard in work is lost, whole ones stay."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join()
+            self._process = None
+
+    def refresh(self) -> None:
+        """Read shards that have come since."""
+        while len(self.shards) < self.num_shards:
+            file = self._file(len(self.shards))
+            if not file.exists():
+                return
+            self.shards.append(_read_shard(file))
+
+    def clip(self, index: int) -> ClipBatch:
+        """One clip as a batch of one; odd indices past the rendered ones are mirror images."""
+        mirrored, index = divmod(index, len(self))
+        shard = self.shards[index // CLIPS_PER_SHARD]
+        row = slice(index % CLIPS_PER_SHARD, index % CLIPS_PER_SHARD + 1)
+        clip = ClipBatch(
+            frames_BFHWC=shard.frames_BFHWC[row],
+            c2w_BF44=shard.c2w_BF44[row],
+            intrinsics_BF4=shard.intrinsics_BF4[row],
+            captions=shard.captions[row],
+        )
+        return mirror(clip) if mirrored else clip
+
+    def sample(self, batch: int, num_frames: int, generator: torch.Generator) -> ClipBatch:
+        """Random windows of random clips and mirror images; poses start anew in each window."""
+        indices = torch.randint(2 * len(self), (batch,), generator=generator).tolist()
+        last = self.preset.num_frames - num_frames
+        starts = torch.randint(last + 1, (batch,), generator=generator).tolist()
+        return join(
+            [
+                window(self.clip(index), start, num_frames)
+                for index, start in zip(indices, starts, strict=True)
+            ]
+        )
+
+    def all(self) -> ClipBatch:
+        """Every clip, in order."""
+        return join(self.shards)
+
+    def _file(self, index: int) -> Path:
+        return self.folder / f"{index:05d}.safetensors"
+
+    def _render(self, index: int) -> None:
+        first = index * CLIPS_PER_SHARD
+        clips = sample_clips(
+            range(first, first + CLIPS_PER_SHARD),
+            num_frames=self.preset.num_frames,
+            height=self.preset.height,
+            width=self.preset.width,
+            split=self.split,
+            supersample=self.preset.supersample,
+        )
+        tensors = {
+            "frames": clips.frames_BFHWC.contiguous(),
+            "c2w": clips.c2w_BF44.contiguous(),
+            "intrinsics": clips.intrinsics_BF4.contiguous(),
+        }
+        partial = self._file(index).with_suffix(".partial")
+        save_file(tensors, partial, metadata={"captions": json.dumps(clips.captions)})
+        partial.replace(self._file(index))
+
+
+def _render_rest(pool: ClipPool) -> None:
+    torch.set_num_threads(1)
+    os.nice(10)
+    for _ in pool.render_until(pool.num_shards * CLIPS_PER_SHARD):
+        pass
+
+
+def _read_shard(file: Path) -> ClipBatch:
+    with safe_open(file, framework="pt") as shard:
+        return ClipBatch(
+            frames_BFHWC=shard.get_tensor("frames"),
+            c2w_BF44=shard.get_tensor("c2w"),
+            intrinsics_BF4=shard.get_tensor("intrinsics"),
+            captions=json.loads(shard.metadata()["captions"]),
+        )
+
+
+def window(clip: ClipBatch, start: int, num_frames: int) -> ClipBatch:
+    """Frames start..start+num_frames, with poses relative to the first of them."""
+    chosen = slice(start, start + num_frames)
+    c2w_BF44 = clip.c2w_BF44[:, chosen]
+    relative_BF44 = torch.linalg.inv(c2w_BF44[:, :1].double()) @ c2w_BF44.double()
+    return ClipBatch(
+        frames_BFHWC=clip.frames_BFHWC[:, chosen],
+        c2w_BF44=relative_BF44.float(),
+        intrinsics_BF4=clip.intrinsics_BF4[:, chosen],
+        captions=clip.captions,
+    )
+
+
+def mirror(clip: ClipBatch) -> ClipBatch:
+    """Left and right exchanged, in the picture and in the camera."""
+    flip = torch.tensor(MIRROR)
+    intrinsics_BF4 = clip.intrinsics_BF4.clone()
+    intrinsics_BF4[..., 2] = clip.frames_BFHWC.shape[3] - 1 - intrinsics_BF4[..., 2]
+    return ClipBatch(
+        frames_BFHWC=clip.frames_BFHWC.flip(3),
+        c2w_BF44=flip[:, None] * clip.c2w_BF44 * flip,
+        intrinsics_BF4=intrinsics_BF4,
+        captions=clip.captions,
+    )
+
+
+def join(clips: list[ClipBatch]) -> ClipBatch:
+    """One batch of many."""
+    return ClipBatch(
+        frames_BFHWC=torch.cat([clip.frames_BFHWC for clip in clips]),
+        c2w_BF44=torch.cat([clip.c2w_BF44 for clip in clips]),
+        intrinsics_BF4=torch.cat([clip.intrinsics_BF4 for clip in clips]),
+        captions=[caption for clip in clips for caption in clip.captions],
+    )

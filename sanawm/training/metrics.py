@@ -1,0 +1,115 @@
+"""What is measured on a generated clip of a known world, and nothing else.
+
+Pictures are (..., 3, H, W) in [-1, 1]; depth is z in metres, (..., H, W); poses are c2w relative
+to frame 0 in OpenCV axes; masks are True where a pixel counts. Shape letters: B worlds, F frames,
+H, W rows and columns.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as nnf
+
+DEPTH_TOLERANCE = 0.04  # relative; a surface this much nearer in frame 0 hides the point
+SSIM_WINDOW = 7
+SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
+MIN_VISIBLE = 0.05  # share of a frame below which a visible-region figure says nothing
+
+
+def psnr(picture: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+    """PSNR in dB over the last three dimensions; with a mask (..., H, W) only where it is True."""
+    error = ((picture - truth) / 2).square().mean(dim=-3)
+    if mask is None:
+        mean = error.mean(dim=(-2, -1))
+    else:
+        mean = (error * mask).sum(dim=(-2, -1)) / mask.sum(dim=(-2, -1)).clamp(min=1)
+    return -10 * torch.log10(mean.clamp(min=1e-10))
+
+
+def ssim(picture: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Structural similarity of luminance with a uniform window, averaged over the mask."""
+    x, y = _luminance(picture), _luminance(truth)
+    mean_x, mean_y = _blur(x), _blur(y)
+    var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
+    covariance = _blur(x * y) - mean_x * mean_y
+    score = ((2 * mean_x * mean_y + SSIM_C1) * (2 * covariance + SSIM_C2)) / (
+        (mean_x**2 + mean_y**2 + SSIM_C1) * (var_x + var_y + SSIM_C2)
+    )
+    if mask is None:
+        return score.mean(dim=(-2, -1))
+    return (score * mask).sum(dim=(-2, -1)) / mask.sum(dim=(-2, -1)).clamp(min=1)
+
+
+def _luminance(picture: Tensor) -> Tensor:
+    weights = picture.new_tensor([0.299, 0.587, 0.114])[:, None, None]
+    return ((picture + 1) / 2 * weights).sum(dim=-3)
+
+
+def _blur(field: Tensor) -> Tensor:
+    flat = field.reshape(-1, 1, *field.shape[-2:])
+    pad = SSIM_WINDOW // 2
+    blurred = nnf.avg_pool2d(nnf.pad(flat, (pad,) * 4, mode="replicate"), SSIM_WINDOW, stride=1)
+    return blurred.view_as(field)
+
+
+def visible_from_first(
+    depth_BHW: Tensor, depth_first_BHW: Tensor, c2w_B44: Tensor, intrinsics_B4: Tensor
+) -> Tensor:
+    """Which pixels of a later frame show a surface that frame 0 shows too, (B, H, W)."""
+    points_BHW3 = _points(depth_BHW, c2w_B44, intrinsics_B4)
+    u, v, z = _project(points_BHW3, intrinsics_B4)
+    rows, columns = depth_BHW.shape[-2:]
+    inside = (z > 0.05) & (u >= 0) & (u <= columns - 1) & (v >= 0) & (v <= rows - 1)
+    grid = torch.stack((2 * u / (columns - 1) - 1, 2 * v / (rows - 1) - 1), dim=-1)
+    seen = nnf.grid_sample(
+        depth_first_BHW[:, None], grid, mode="nearest", padding_mode="border", align_corners=True
+    )[:, 0]
+    return inside & (z <= seen * (1 + DEPTH_TOLERANCE) + DEPTH_TOLERANCE)
+
+
+def rotated_first_frame(
+    first_B3HW: Tensor, c2w_B44: Tensor, intrinsics_B4: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Frame 0 turned by the camera's rotation, and where it has pixels: the homography baseline."""
+    rows, columns = first_B3HW.shape[-2:]
+    far = torch.ones(c2w_B44.shape[0], rows, columns)
+    turned = c2w_B44.clone()
+    turned[:, :3, 3] = 0
+    u, v, z = _project(_points(far, turned, intrinsics_B4), intrinsics_B4)
+    inside = (z > 0) & (u >= 0) & (u <= columns - 1) & (v >= 0) & (v <= rows - 1)
+    grid = torch.stack((2 * u / (columns - 1) - 1, 2 * v / (rows - 1) - 1), dim=-1)
+    warped = nnf.grid_sample(first_B3HW, grid, padding_mode="border", align_corners=True)
+    return warped, inside
+
+
+def _points(depth_BHW: Tensor, c2w_B44: Tensor, intrinsics_B4: Tensor) -> Tensor:
+    rows, columns = depth_BHW.shape[-2:]
+    v, u = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    fx, fy, cx, cy = (value[:, None, None] for value in intrinsics_B4.unbind(-1))
+    rays = torch.stack(((u - cx) / fx, (v - cy) / fy, torch.ones_like(depth_BHW)), dim=-1)
+    rotated = torch.einsum("bij,bhwj->bhwi", c2w_B44[:, :3, :3], rays * depth_BHW[..., None])
+    return rotated + c2w_B44[:, None, None, :3, 3]
+
+
+def _project(points_BHW3: Tensor, intrinsics_B4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    fx, fy, cx, cy = (value[:, None, None] for value in intrinsics_B4.unbind(-1))
+    x, y, z = points_BHW3.unbind(-1)
+    safe = z.clamp(min=1e-6)
+    return fx * x / safe + cx, fy * y / safe + cy, z
+
+
+def rotation_degrees(first_B33: Tensor, second_B33: Tensor) -> Tensor:
+    """Angle between two rotations."""
+    trace = (first_B33.mT @ second_B33).diagonal(dim1=-2, dim2=-1).sum(-1)
+    return torch.rad2deg(torch.acos(((trace - 1) / 2).clamp(-1, 1)))
+
+
+def wilson_interval(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share; robust near 0 and 1."""
+    if trials == 0:
+        return 0.0, 1.0
+    share, square = hits / trials, z * z / trials
+    centre = (share + square / 2) / (1 + square)
+    half = z / (1 + square) * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,79 @@
+"""What a training run is made of: sizes, schedules and shares of the time, per preset.
+
+`smoke` proves in a minute that everything works, `cpu` is for a laptop's processor, `gpu` for
+one data-centre card. Rates and initialisations follow the measurements in models/tiny/README.md.
+"""
+
+from dataclasses import dataclass, field
+
+from sanawm.config import TransformerConfig
+from sanawm.tiny_autoencoder import TinyAutoencoderConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextConfig:
+    """Sizes of the small Gemma-2 text encoder."""
+
+    vocabulary: int = 512
+    hidden_size: int = 64
+    num_layers: int = 2
+    num_heads: int = 4
+    max_tokens: int = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingPreset:
+    """One training run. Lengths are pixel frames; sizes are pixels; rates are peaks."""
+
+    name: str
+    height: int = 48
+    width: int = 80
+    num_frames: int = 17
+    fps: int = 8
+    num_clips: int = 6_400
+    first_clips: int = 512  # rendered before the autoencoder starts
+    supersample: int = 2
+    autoencoder: TinyAutoencoderConfig = field(default_factory=TinyAutoencoderConfig)
+    autoencoder_share: float = 0.35  # of the budget
+    autoencoder_batch: int = 4
+    autoencoder_frames: int = 9
+    autoencoder_rate: float = 1.5e-3
+    text: TextConfig = field(default_factory=TextConfig)
+    transformer: TransformerConfig
+    transformer_batch: int = 8
+    transformer_matrix_rate: float = 1e-2
+    transformer_other_rate: float = 3e-3
+    short_share: float = 0.4  # of the transformer's time on clips half as long
+    training_shift: float = 2.0
+    num_inference_steps: int = 8
+    guidance_scale: float = 1.0
+    shift: float = 3.0
+    translation_speed: float = 0.09  # metres a frame
+    rotation_degrees: float = 3.0  # a frame
+
+
+def _transformer(hidden_size: int, num_heads: int, num_layers: int) -> TransformerConfig:
+    text, autoencoder = TextConfig(), TinyAutoencoderConfig()
+    return TransformerConfig(
+        in_channels=autoencoder.latent_channels,
+        hidden_size=hidden_size,
+        num_attention_heads=num_heads,
+        linear_head_dim=hidden_size // num_heads,
+        num_layers=num_layers,
+        mlp_ratio=2.5,
+        caption_channels=text.hidden_size,
+        chunk_plucker_channels=6 * autoencoder.temporal_stride,
+    )
+
+
+PRESETS = {
+    "smoke": TrainingPreset(
+        name="smoke",
+        num_clips=24,
+        first_clips=24,
+        num_frames=9,
+        transformer=_transformer(64, 2, 4),
+        transformer_batch=2,
+    ),
+    "cpu": TrainingPreset(name="cpu", transformer=_transformer(128, 4, 8)),
+}

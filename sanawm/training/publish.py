@@ -1,0 +1,103 @@
+"""Writes a model folder in the diffusers layout: what training made, as the product loads it.
+
+Weights are stored in bfloat16, half the size; they are computed with in float32 on a processor.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sanawm.card import ModelCard
+from sanawm.tiny_autoencoder import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    TinyVideoAutoencoder,
+    config_to_dict,
+)
+from sanawm.training.presets import TrainingPreset
+from sanawm.training.tiny_text import save_text
+from sanawm.training.train_world_model import WorldModel
+
+FULL_PRECISION = ("latents_mean", "latents_std", "A_log", "dt_bias", "scale_shift_table")
+MODEL_INDEX = {
+    "_class_name": "SanaWMPipeline",
+    "transformer": ["sanawm", "SanaWMTransformer"],
+    "vae": ["sanawm", TinyVideoAutoencoder.__name__],
+    "text_encoder": ["transformers", "Gemma2Model"],
+    "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+}
+
+
+def publish_model(
+    preset: TrainingPreset, autoencoder: TinyVideoAutoencoder, model: WorldModel, folder: Path
+) -> None:
+    """Write every component, then the card and the index."""
+    _write_component(folder / "vae", config_to_dict(autoencoder.config), autoencoder.state_dict())
+    config = {"_class_name": "SanaWMTransformer3DModel", **asdict(preset.transformer)}
+    _write_component(folder / "transformer", config, model.transformer.state_dict())
+    model.text_encoder.to(torch.bfloat16)
+    save_text(model.tokenizer, model.text_encoder, folder)
+    model.text_encoder.float()
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": preset.shift}
+    _write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
+    _write_json(folder / "wanderbook.json", make_card(preset).to_dict())
+    _write_json(folder / "model_index.json", MODEL_INDEX)
+
+
+def make_card(preset: TrainingPreset) -> ModelCard:
+    """The card of a tiny model trained with this preset."""
+    strides = preset.autoencoder
+    return ModelCard(
+        name="tiny",
+        title="Tiny world model",
+        note="Learned from drawn rooms. Photographs come out soft.",
+        fps=preset.fps,
+        height=preset.height,
+        width=preset.width,
+        lengths=tuple(sorted({preset.num_frames // 2 + 1, preset.num_frames})),
+        num_frames=preset.num_frames,
+        num_inference_steps=preset.num_inference_steps,
+        guidance_scale=preset.guidance_scale,
+        shift=preset.shift,
+        spatial_stride=strides.spatial_stride,
+        temporal_stride=strides.temporal_stride,
+        latent_channels=strides.latent_channels,
+        dialect="wm-2026-07",
+        translation_speed=preset.translation_speed,
+        rotation_degrees=preset.rotation_degrees,
+        pitch_limit_degrees=25.0,
+        fov_degrees=60.0,
+        distance_unit="m",
+        chi_prompt="",
+        text_length=preset.text.max_tokens,
+        softmax_scale_main=None,
+        softmax_scale_camera=None,
+        cam_rms_downscale="all",
+        license="Apache-2.0",
+        source="Trained by this project on its own procedural worlds; see models/tiny/README.md.",
+    )
+
+
+def _write_component(folder: Path, config: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {
+        name: value.contiguous() if _is_delicate(name, value) else value.bfloat16().contiguous()
+        for name, value in weights.items()
+    }
+    save_file(stored, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    _write_json(folder / CONFIG_FILE, config)
+
+
+def _is_delicate(name: str, value: Tensor) -> bool:
+    return not value.is_floating_point() or name.endswith(FULL_PRECISION)
+
+
+def _write_json(file: Path, content: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,324 @@
+"""Second stage of training: the transformer, with the text encoder, in the autoencoder's latents.
+
+Flow matching with the first frame clean at timestep 0, as at generation; the loss looks at the
+other frames alone. A latent channel counts by its spread in the autoencoder's own units, so the
+network spends itself on what is seen. Captions are dropped for a share of the clips, which
+teaches the unconditional half of guidance. The first part of the time goes to clips half as
+long, which cost half as much and already teach the camera.
+
+Shape letters: B batch, C channels, T latent frames, H, W latent rows and columns, L tokens.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sanawm.rays import chunk_plucker, raymap
+from sanawm.tiny_autoencoder import TinyVideoAutoencoder
+from sanawm.training.budget import Budget
+from sanawm.training.checkpoint import load_state, save_state
+from sanawm.training.clip_pool import ClipBatch, ClipPool, mirror
+from sanawm.training.journal import Journal
+from sanawm.training.optimizers import MovingAverage, Optimizers, ParameterGroup
+from sanawm.training.presets import TrainingPreset
+from sanawm.training.tiny_text import make_text_encoder
+from sanawm.transformer import CameraInputs, SanaWMTransformer
+
+CAPTION_DROPOUT = 0.1
+SPREAD_POWER = 1.0  # 0 counts every latent channel alike, 2 counts squared pixels
+COPIED_SHARE = 0.5  # near the best constant answer over the noise levels trained on
+EMA_DECAY = 0.999
+GRADIENT_CLIP = 1.0
+SAVE_EVERY = 200
+PROBE_SIGMAS = (0.3, 0.6, 0.9)
+ENCODE_BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatentClips:
+    """Clips as the transformer sees them: latents, cameras, captions."""
+
+    latents_BCTHW: Tensor
+    c2w_BF44: Tensor
+    intrinsics_BF4: Tensor
+    captions: list[str]
+
+
+class WorldModel(nn.Module):
+    """The transformer and the text encoder, trained together."""
+
+    def __init__(self, preset: TrainingPreset, tokenizer: Any) -> None:
+        super().__init__()
+        self.preset = preset
+        self.tokenizer = tokenizer
+        self.transformer = SanaWMTransformer(preset.transformer)
+        self.transformer.init_weights(torch.Generator().manual_seed(0))
+        start_as_copy(self.transformer, torch.Generator().manual_seed(1))
+        self.text_encoder = make_text_encoder(preset.text)
+
+    def embed(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        """Text embeddings (B, L, D) and their mask (B, L)."""
+        tokens = self.tokenizer(
+            [caption.lower() for caption in captions],
+            padding=True,
+            truncation=True,
+            max_length=self.preset.text.max_tokens,
+            return_tensors="pt",
+        )
+        mask_BL = tokens["attention_mask"]
+        hidden = self.text_encoder(input_ids=tokens["input_ids"], attention_mask=mask_BL)
+        return hidden.last_hidden_state, mask_BL
+
+    def camera(self, clips: LatentClips) -> CameraInputs:
+        """Ray map and Plücker rays of these clips at the latents' size."""
+        stride = self.preset.autoencoder.temporal_stride
+        rows, columns = clips.latents_BCTHW.shape[-2:]
+        size = self.preset.height, self.preset.width
+        raymap_BT20 = raymap(
+            clips.c2w_BF44,
+            clips.intrinsics_BF4,
+            temporal_stride=stride,
+            latent_size=(rows, columns),
+            pixel_size=size,
+        )
+        plucker_BCTHW = chunk_plucker(
+            clips.c2w_BF44,
+            clips.intrinsics_BF4,
+            temporal_stride=stride,
+            latent_size=(rows, columns),
+            pixel_size=size,
+        )
+        return CameraInputs(raymap_BT20, plucker_BCTHW)
+
+    def velocity(self, noisy_BCTHW: Tensor, sigma_B: Tensor, clips: LatentClips) -> Tensor:
+        """Predicted velocity, the first frame being clean."""
+        timestep_BT = (1000 * sigma_B)[:, None].repeat(1, noisy_BCTHW.shape[2])
+        timestep_BT[:, 0] = 0
+        text_BLD, mask_BL = self.embed(clips.captions)
+        predicted: Tensor = self.transformer(
+            noisy_BCTHW, timestep_BT, text_BLD, mask_BL, self.camera(clips)
+        )
+        return predicted
+
+
+def train_world_model(
+    autoencoder: TinyVideoAutoencoder,
+    tokenizer: Any,
+    pool: ClipPool,
+    held_out: ClipBatch,
+    preset: TrainingPreset,
+    folder: Path,
+    total_s: float,
+) -> WorldModel:
+    """Train (or go on training) within `total_s` seconds; returns the averaged weights."""
+    torch.manual_seed(0)
+    model = WorldModel(preset, tokenizer)
+    optimizers = make_optimizers(model, preset)
+    average = MovingAverage(model, EMA_DECAY)
+    state, step = load_state(folder / "world_model.pt"), 0
+    if state is not None:
+        model.load_state_dict(state["weights"])
+        optimizers.load_state_dict(state["optimizers"])
+        average.weights, step = state["average"], state["step"]
+    budget = Budget(total_s, state["spent_s"] if state else 0.0)
+    journal = Journal(folder, "world_model")
+    cache = LatentCache(autoencoder, pool)
+    probe = encode_clips(autoencoder, held_out)
+    weights_C = channel_weights(autoencoder)
+    generator = torch.Generator().manual_seed(1 + step)
+    running = 0.0
+
+    while not budget.is_over:
+        is_short = budget.fraction < preset.short_share
+        clips = cache.sample(preset.transformer_batch, generator, is_short=is_short)
+        loss = flow_loss(model, clips, weights_C, generator)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
+        optimizers.step(budget.learning_rate_scale(step))
+        average.update(model, step)
+        running = loss.item() if step == 0 else 0.98 * running + 0.02 * loss.item()
+        step += 1
+        if step % SAVE_EVERY == 0 or budget.is_over:
+            cache.refresh()
+            losses = probe_losses(model, average, probe, weights_C)
+            journal.log({"step": step, "seconds": budget.spent_s, "loss": running, **losses})
+            journal.draw(list(losses))
+            save_state(
+                folder / "world_model.pt",
+                weights=model.state_dict(),
+                average=average.weights,
+                optimizers=optimizers.state_dict(),
+                step=step,
+                spent_s=budget.spent_s,
+            )
+            probes = " ".join(f"{value:.3f}" for value in losses.values())
+            journal.show(budget.fraction, f"step {step}, held-out loss {probes}, {len(pool)} clips")
+
+    model.load_state_dict(average.weights)
+    model.eval()
+    return model
+
+
+class LatentCache:
+    """Latents of the pool's clips and of their mirror images, encoded once, as they come."""
+
+    def __init__(self, autoencoder: TinyVideoAutoencoder, pool: ClipPool) -> None:
+        self._autoencoder = autoencoder
+        self._pool = pool
+        self._parts: list[LatentClips] = []
+        self.refresh()
+
+    def __len__(self) -> int:
+        return sum(len(part.captions) for part in self._parts)
+
+    def refresh(self) -> None:
+        """Encode shards that have been rendered since."""
+        self._pool.refresh()
+        for shard in self._pool.shards[len(self._parts) // 2 :]:
+            self._parts.append(encode_clips(self._autoencoder, shard))
+            self._parts.append(encode_clips(self._autoencoder, mirror(shard)))
+
+    def sample(self, batch: int, generator: torch.Generator, *, is_short: bool) -> LatentClips:
+        """Random clips; short ones are their first halves, which causal latents allow."""
+        part_of = torch.randint(len(self._parts), (batch,), generator=generator).tolist()
+        rows = [
+            int(torch.randint(len(self._parts[part].captions), (1,), generator=generator))
+            for part in part_of
+        ]
+        chosen = [(self._parts[part], row) for part, row in zip(part_of, rows, strict=True)]
+        clips = LatentClips(
+            latents_BCTHW=torch.stack([part.latents_BCTHW[row] for part, row in chosen]).float(),
+            c2w_BF44=torch.stack([part.c2w_BF44[row] for part, row in chosen]),
+            intrinsics_BF4=torch.stack([part.intrinsics_BF4[row] for part, row in chosen]),
+            captions=[part.captions[row] for part, row in chosen],
+        )
+        return shorten(clips, self._autoencoder.temporal_stride) if is_short else clips
+
+
+def shorten(clips: LatentClips, temporal_stride: int) -> LatentClips:
+    """The first half of each clip, a whole number of latent frames."""
+    latent_frames = clips.latents_BCTHW.shape[2] // 2 + 1
+    frames = temporal_stride * (latent_frames - 1) + 1
+    return LatentClips(
+        latents_BCTHW=clips.latents_BCTHW[:, :, :latent_frames],
+        c2w_BF44=clips.c2w_BF44[:, :frames],
+        intrinsics_BF4=clips.intrinsics_BF4[:, :frames],
+        captions=clips.captions,
+    )
+
+
+@torch.no_grad()
+def encode_clips(autoencoder: TinyVideoAutoencoder, clips: ClipBatch) -> LatentClips:
+    """Normalised latents of clips, kept in half precision."""
+    latents = [autoencoder.encode(video) for video in torch.split(clips.video(), ENCODE_BATCH)]
+    return LatentClips(
+        latents_BCTHW=torch.cat(latents).half(),
+        c2w_BF44=clips.c2w_BF44,
+        intrinsics_BF4=clips.intrinsics_BF4,
+        captions=clips.captions,
+    )
+
+
+@torch.no_grad()
+def start_as_copy(transformer: SanaWMTransformer, generator: torch.Generator) -> None:
+    """Let the untrained network answer with a share of its own input.
+
+    A velocity holds the noise of every latent channel, and so does the input. A narrow stream
+    takes thousands of steps to learn to carry them all through; embedding them in orthogonal
+    directions that the output layer reads back costs nothing and skips those steps.
+    """
+    embedder, output = transformer.x_embedder.proj.weight, transformer.final_layer.linear.weight
+    channels, hidden = output.shape
+    directions_DC = torch.empty(hidden, channels)
+    nn.init.orthogonal_(directions_DC, generator=generator)
+    embedder.copy_(directions_DC.view_as(embedder))
+    normed = (channels / hidden) ** 0.5  # spread of the stream, which the layer norm divides by
+    output.copy_(COPIED_SHARE * normed * directions_DC.T)
+
+
+@torch.no_grad()
+def channel_weights(autoencoder: TinyVideoAutoencoder) -> Tensor:
+    """How much each latent channel's squared error counts: by its size in pixels; mean 1."""
+    pixels_C: Tensor = autoencoder.decoder_linear.weight.flatten(1).norm(dim=0)
+    weights_C: Tensor = pixels_C**SPREAD_POWER
+    return weights_C / weights_C.mean()
+
+
+def flow_loss(
+    model: WorldModel, clips: LatentClips, weights_C: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Squared velocity error at random noise levels, one level per clip."""
+    batch = len(clips.captions)
+    sigma_B = torch.sigmoid(torch.randn(batch, generator=generator))
+    shift = model.preset.training_shift
+    sigma_B = shift * sigma_B / (1 + (shift - 1) * sigma_B)
+    dropped = torch.rand(batch, generator=generator) < CAPTION_DROPOUT
+    captions = [
+        "" if drop else caption
+        for drop, caption in zip(dropped.tolist(), clips.captions, strict=True)
+    ]
+    noise_BCTHW = torch.randn(clips.latents_BCTHW.shape, generator=generator)
+    return velocity_error(model, clips, captions, sigma_B, noise_BCTHW, weights_C)
+
+
+def velocity_error(
+    model: WorldModel,
+    clips: LatentClips,
+    captions: list[str],
+    sigma_B: Tensor,
+    noise_BCTHW: Tensor,
+    weights_C: Tensor,
+) -> Tensor:
+    """Weighted mean squared error of the velocity on all frames but the first."""
+    clean_BCTHW = clips.latents_BCTHW.float()
+    sigma = sigma_B[:, None, None, None, None]
+    noisy_BCTHW = (1 - sigma) * clean_BCTHW + sigma * noise_BCTHW
+    noisy_BCTHW[:, :, 0] = clean_BCTHW[:, :, 0]
+    told = LatentClips(
+        latents_BCTHW=clean_BCTHW,
+        c2w_BF44=clips.c2w_BF44,
+        intrinsics_BF4=clips.intrinsics_BF4,
+        captions=captions,
+    )
+    velocity_BCTHW = model.velocity(noisy_BCTHW, sigma_B, told)
+    error_BCTHW = velocity_BCTHW - (noise_BCTHW - clean_BCTHW)
+    squared_BCTHW = error_BCTHW[:, :, 1:].square()
+    return (squared_BCTHW * weights_C[:, None, None, None]).mean()
+
+
+def make_optimizers(model: WorldModel, preset: TrainingPreset) -> Optimizers:
+    """Muon for the blocks' matrices; AdamW for embeddings, ends, text, norms, gates and biases."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        is_matrix = parameter.ndim >= 2 and min(parameter.flatten(1).shape) >= 16
+        in_block = name.startswith("transformer.blocks.") and "scale_shift_table" not in name
+        depthwise = "depth_conv" in name or "conv_k" in name
+        (matrices if in_block and is_matrix and not depthwise else others).append(parameter)
+    return Optimizers(
+        [
+            ParameterGroup(parameters=matrices, rate=preset.transformer_matrix_rate, is_muon=True),
+            ParameterGroup(parameters=others, rate=preset.transformer_other_rate),
+        ]
+    )
+
+
+@torch.no_grad()
+def probe_losses(
+    model: WorldModel, average: MovingAverage, probe: LatentClips, weights_C: Tensor
+) -> dict[str, float]:
+    """Weighted velocity error of the averaged weights on held-out clips, at fixed noise."""
+    judge = WorldModel(model.preset, model.tokenizer)
+    judge.load_state_dict(average.weights)
+    judge.eval()
+    generator = torch.Generator().manual_seed(11)
+    noise_BCTHW = torch.randn(probe.latents_BCTHW.shape, generator=generator)
+    losses = {}
+    for sigma in PROBE_SIGMAS:
+        sigma_B = torch.full((len(probe.captions),), sigma)
+        error = velocity_error(judge, probe, probe.captions, sigma_B, noise_BCTHW, weights_C)
+        losses[f"sigma_{sigma}"] = error.item()
+    return losses
