@@ -35,9 +35,19 @@ class ClipBatch:
     intrinsics_BF4: Tensor
     captions: list[str]
 
-    def video(self) -> Tensor:
+    def video(self, device: str = "cpu") -> Tensor:
         """Pixels in [-1, 1], (B, 3, F, H, W)."""
-        return (self.frames_BFHWC.permute(0, 4, 1, 2, 3).float() / 127.5 - 1).contiguous()
+        frames_BCFHW = self.frames_BFHWC.to(device).permute(0, 4, 1, 2, 3)
+        return (frames_BCFHW.float() / 127.5 - 1).contiguous()
+
+    def first(self, count: int) -> "ClipBatch":
+        """The first so many clips."""
+        return ClipBatch(
+            frames_BFHWC=self.frames_BFHWC[:count],
+            c2w_BF44=self.c2w_BF44[:count],
+            intrinsics_BF4=self.intrinsics_BF4[:count],
+            captions=self.captions[:count],
+        )
 
 
 class ClipPool:
@@ -126,11 +136,12 @@ class ClipPool:
             width=self.preset.width,
             split=self.split,
             supersample=self.preset.supersample,
+            device=self.preset.device,
         )
         tensors = {
-            "frames": clips.frames_BFHWC.contiguous(),
-            "c2w": clips.c2w_BF44.contiguous(),
-            "intrinsics": clips.intrinsics_BF4.contiguous(),
+            "frames": clips.frames_BFHWC.cpu().contiguous(),
+            "c2w": clips.c2w_BF44.cpu().contiguous(),
+            "intrinsics": clips.intrinsics_BF4.cpu().contiguous(),
         }
         partial = self._file(index).with_suffix(".partial")
         save_file(tensors, partial, metadata={"captions": json.dumps(clips.captions)})

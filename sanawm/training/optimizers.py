@@ -121,6 +121,11 @@ class MovingAverage:
         self.decay = decay
         self.weights = {k: v.detach().clone() for k, v in module.state_dict().items()}
 
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """Go on from a saved average."""
+        for name, value in weights.items():
+            self.weights[name].copy_(value)
+
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         """Move towards the module's present weights."""

@@ -26,6 +26,7 @@ class TrainingPreset:
     """One training run. Lengths are pixel frames; sizes are pixels; rates are peaks."""
 
     name: str
+    device: str = "cpu"
     height: int = 48
     width: int = 80
     num_frames: int = 17
@@ -76,4 +77,16 @@ PRESETS = {
         transformer_batch=2,
     ),
     "cpu": TrainingPreset(name="cpu", transformer=_transformer(128, 4, 8)),
+    "gpu": TrainingPreset(
+        name="gpu",
+        device="cuda",
+        height=96,
+        width=160,
+        num_frames=33,
+        num_clips=40_960,
+        first_clips=4_096,
+        autoencoder_batch=32,
+        transformer=_transformer(256, 8, 12),
+        transformer_batch=64,
+    ),
 }

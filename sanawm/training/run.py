@@ -27,6 +27,7 @@ from sanawm.training.journal import Journal
 from sanawm.training.presets import TrainingPreset
 from sanawm.training.publish import publish_model
 from sanawm.training.sheets import save_reconstruction_sheet
+from sanawm.training.stage import StageSettings
 from sanawm.training.tiny_text import train_tokenizer
 from sanawm.training.train_autoencoder import reconstruction_psnr, train_autoencoder
 from sanawm.training.train_world_model import WorldModel, train_world_model
@@ -43,6 +44,12 @@ class TrainingRun:
     preset: TrainingPreset
     folder: Path
     budget_s: float
+
+    def stage(self, name: str, share: float, *, ema_decay: float) -> StageSettings:
+        """Settings of one stage, which gets a share of the time."""
+        return StageSettings(
+            name=name, folder=self.folder, total_s=self.budget_s * share, ema_decay=ema_decay
+        )
 
 
 def train(run: TrainingRun) -> Path:
@@ -61,8 +68,7 @@ def train(run: TrainingRun) -> Path:
             pool,
             held_out,
             run.preset,
-            run.folder,
-            run.budget_s * (1 - run.preset.autoencoder_share),
+            run.stage("world_model", 1 - run.preset.autoencoder_share, ema_decay=0.999),
         )
     finally:
         pool.stop()
@@ -89,11 +95,11 @@ def obtain_autoencoder(
     folder = run.folder / "vae"
     if (folder / CONFIG_FILE).exists():
         return load_tiny_autoencoder(folder)
-    seconds = run.budget_s * run.preset.autoencoder_share
-    autoencoder = train_autoencoder(pool, held_out, run.preset, run.folder, seconds)
+    settings = run.stage("autoencoder", run.preset.autoencoder_share, ema_decay=0.998)
+    autoencoder = train_autoencoder(pool, held_out, run.preset, settings).to("cpu")
     save_reconstruction_sheet(autoencoder, held_out, run.folder / "autoencoder-sheet.png")
     save_autoencoder(autoencoder, folder)
-    quality = reconstruction_psnr(autoencoder, held_out)["psnr"]
+    quality = reconstruction_psnr(autoencoder, held_out, "cpu")["psnr"]
     if run.preset.name != "smoke" and quality < MIN_AUTOENCODER_PSNR:
         raise SystemExit(
             f"The autoencoder reached {quality:.1f} dB on held-out worlds and needs "
@@ -124,5 +130,5 @@ def obtain_tokenizer(run: TrainingRun) -> Any:
 def publish(run: TrainingRun, autoencoder: TinyVideoAutoencoder, model: WorldModel) -> Path:
     """Write the model folder of what has been trained so far."""
     folder = run.folder / "model"
-    publish_model(run.preset, autoencoder, model, folder)
+    publish_model(run.preset, autoencoder.cpu(), model.cpu(), folder)
     return folder

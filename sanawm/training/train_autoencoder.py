@@ -6,77 +6,40 @@ the inverse map and spends its time on detail; Gaussian noise on its input keeps
 what the transformer will hand it.
 """
 
-from pathlib import Path
-
 import torch
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from sanawm.tiny_autoencoder import PATCH, TinyVideoAutoencoder, group_frames
-from sanawm.training.budget import Budget
-from sanawm.training.checkpoint import load_state, save_state
 from sanawm.training.clip_pool import ClipBatch, ClipPool
-from sanawm.training.journal import Journal
-from sanawm.training.optimizers import MovingAverage, Optimizers, ParameterGroup
+from sanawm.training.optimizers import Optimizers, ParameterGroup
 from sanawm.training.presets import TrainingPreset
+from sanawm.training.stage import Stage, StageSettings
 
 LATENT_NOISE = 0.06
-EMA_DECAY = 0.998
-GRADIENT_CLIP = 1.0
 LINEAR_RATE = 0.05  # of the convolutions' rate
-LOG_EVERY = 50
-SAVE_EVERY = 200
-PCA_CLIPS = 384
+JUDGED_BATCH = 4
+PCA_CLIPS = 1600
 
 
 def train_autoencoder(
-    pool: ClipPool, held_out: ClipBatch, preset: TrainingPreset, folder: Path, total_s: float
+    pool: ClipPool, held_out: ClipBatch, preset: TrainingPreset, settings: StageSettings
 ) -> TinyVideoAutoencoder:
-    """Train (or go on training) within `total_s` seconds; returns the averaged weights."""
+    """Train, or go on training; returns the averaged weights."""
     torch.manual_seed(0)
     autoencoder = TinyVideoAutoencoder(preset.autoencoder)
-    state = load_state(folder / "autoencoder.pt")
-    if state is None:
-        start_from_principal_components(autoencoder, pool.all())
-    else:
-        autoencoder.load_state_dict(state["weights"])
-    optimizers = make_optimizers(autoencoder, preset)
-    average = MovingAverage(autoencoder, EMA_DECAY)
-    step = 0
-    if state is not None:
-        optimizers.load_state_dict(state["optimizers"])
-        average.weights, step = state["average"], state["step"]
-    budget = Budget(total_s, state["spent_s"] if state else 0.0)
-    journal = Journal(folder, "autoencoder")
-    generator = torch.Generator().manual_seed(1 + step)
+    start_from_principal_components(autoencoder, pool.all())
+    autoencoder.to(preset.device)
+    stage = Stage(autoencoder, make_optimizers(autoencoder, preset), settings)
 
-    while not budget.is_over:
-        clips = pool.sample(preset.autoencoder_batch, preset.autoencoder_frames, generator)
-        loss = reconstruction_loss(autoencoder, clips.video())
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), GRADIENT_CLIP)
-        optimizers.step(budget.learning_rate_scale(step))
-        average.update(autoencoder, step)
-        step += 1
-        if step % SAVE_EVERY == 0 or budget.is_over:
-            pool.refresh()
-            psnr = averaged_psnr(autoencoder, average, held_out)
-            journal.log({"step": step, "seconds": budget.spent_s, "loss": loss.item(), **psnr})
-            journal.draw(["psnr", "psnr_first"])
-            save_state(
-                folder / "autoencoder.pt",
-                weights=autoencoder.state_dict(),
-                average=average.weights,
-                optimizers=optimizers.state_dict(),
-                step=step,
-                spent_s=budget.spent_s,
-            )
-            words = f"step {step}, held-out PSNR {psnr['psnr']:.2f} dB, {len(pool)} clips"
-            journal.show(budget.fraction, words)
+    def loss() -> Tensor:
+        pool.refresh()
+        batch = preset.autoencoder_batch, preset.autoencoder_frames
+        clips = pool.sample(*batch, stage.generator)
+        return reconstruction_loss(autoencoder, clips.video(preset.device))
 
-    autoencoder.load_state_dict(average.weights)
-    autoencoder.eval()
+    stage.run(loss, lambda judged: reconstruction_psnr(judged, held_out, preset.device))
     return autoencoder
 
 
@@ -139,22 +102,13 @@ def _videos(clips: ClipBatch, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def averaged_psnr(
-    autoencoder: TinyVideoAutoencoder, average: MovingAverage, held_out: ClipBatch
-) -> dict[str, float]:
-    """PSNR in dB of the averaged weights on held-out clips: all frames, and first frames."""
-    judge = TinyVideoAutoencoder(autoencoder.config)
-    judge.load_state_dict(average.weights)
-    return reconstruction_psnr(judge, held_out)
-
-
-@torch.no_grad()
-def reconstruction_psnr(judge: TinyVideoAutoencoder, clips: ClipBatch) -> dict[str, float]:
-    """Mean over clips of the PSNR of a reconstruction, in dB."""
+def reconstruction_psnr(autoencoder: nn.Module, clips: ClipBatch, device: str) -> dict[str, float]:
+    """Mean PSNR of reconstructions in dB: of all frames, and of first frames alone."""
+    assert isinstance(autoencoder, TinyVideoAutoencoder)
     per_frame = []
-    for video_BCFHW in torch.split(clips.video(), 4):
-        decoded = judge.decode(judge.encode(video_BCFHW))
-        error_BF = ((decoded - video_BCFHW) / 2).square().mean(dim=(1, 3, 4))
+    for video_BCFHW in torch.split(clips.video(device), JUDGED_BATCH):
+        decoded_BCFHW = autoencoder.decode(autoencoder.encode(video_BCFHW))
+        error_BF = ((decoded_BCFHW - video_BCFHW) / 2).square().mean(dim=(1, 3, 4))
         per_frame.append(-10 * torch.log10(error_BF))
     psnr_BF = torch.cat(per_frame)
     return {"psnr": psnr_BF.mean().item(), "psnr_first": psnr_BF[:, 0].mean().item()}

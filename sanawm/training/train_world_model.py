@@ -10,7 +10,6 @@ Shape letters: B batch, C channels, T latent frames, H, W latent rows and column
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,21 +17,17 @@ from torch import Tensor, nn
 
 from sanawm.rays import chunk_plucker, raymap
 from sanawm.tiny_autoencoder import TinyVideoAutoencoder
-from sanawm.training.budget import Budget
-from sanawm.training.checkpoint import load_state, save_state
 from sanawm.training.clip_pool import ClipBatch, ClipPool, mirror
-from sanawm.training.journal import Journal
-from sanawm.training.optimizers import MovingAverage, Optimizers, ParameterGroup
+from sanawm.training.optimizers import Optimizers, ParameterGroup
 from sanawm.training.presets import TrainingPreset
+from sanawm.training.stage import Stage, StageSettings
 from sanawm.training.tiny_text import make_text_encoder
 from sanawm.transformer import CameraInputs, SanaWMTransformer
 
 CAPTION_DROPOUT = 0.1
 SPREAD_POWER = 1.0  # 0 counts every latent channel alike, 2 counts squared pixels
 COPIED_SHARE = 0.5  # near the best constant answer over the noise levels trained on
-EMA_DECAY = 0.999
-GRADIENT_CLIP = 1.0
-SAVE_EVERY = 200
+PROBE_CLIPS = 24
 PROBE_SIGMAS = (0.3, 0.6, 0.9)
 ENCODE_BATCH = 8
 
@@ -68,6 +63,7 @@ class WorldModel(nn.Module):
             max_length=self.preset.text.max_tokens,
             return_tensors="pt",
         )
+        tokens = tokens.to(self.text_encoder.device)
         mask_BL = tokens["attention_mask"]
         hidden = self.text_encoder(input_ids=tokens["input_ids"], attention_mask=mask_BL)
         return hidden.last_hidden_state, mask_BL
@@ -110,64 +106,34 @@ def train_world_model(
     pool: ClipPool,
     held_out: ClipBatch,
     preset: TrainingPreset,
-    folder: Path,
-    total_s: float,
+    settings: StageSettings,
 ) -> WorldModel:
-    """Train (or go on training) within `total_s` seconds; returns the averaged weights."""
+    """Train, or go on training; returns the averaged weights."""
     torch.manual_seed(0)
-    model = WorldModel(preset, tokenizer)
-    optimizers = make_optimizers(model, preset)
-    average = MovingAverage(model, EMA_DECAY)
-    state, step = load_state(folder / "world_model.pt"), 0
-    if state is not None:
-        model.load_state_dict(state["weights"])
-        optimizers.load_state_dict(state["optimizers"])
-        average.weights, step = state["average"], state["step"]
-    budget = Budget(total_s, state["spent_s"] if state else 0.0)
-    journal = Journal(folder, "world_model")
-    cache = LatentCache(autoencoder, pool)
-    probe = encode_clips(autoencoder, held_out)
+    autoencoder.to(preset.device)
+    model = WorldModel(preset, tokenizer).to(preset.device)
+    stage = Stage(model, make_optimizers(model, preset), settings)
+    cache = LatentCache(autoencoder, pool, preset.device)
+    probe = encode_clips(autoencoder, held_out.first(PROBE_CLIPS), preset.device)
     weights_C = channel_weights(autoencoder)
-    generator = torch.Generator().manual_seed(1 + step)
-    running = 0.0
 
-    while not budget.is_over:
-        is_short = budget.fraction < preset.short_share
-        clips = cache.sample(preset.transformer_batch, generator, is_short=is_short)
-        loss = flow_loss(model, clips, weights_C, generator)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
-        optimizers.step(budget.learning_rate_scale(step))
-        average.update(model, step)
-        running = loss.item() if step == 0 else 0.98 * running + 0.02 * loss.item()
-        step += 1
-        if step % SAVE_EVERY == 0 or budget.is_over:
-            cache.refresh()
-            losses = probe_losses(model, average, probe, weights_C)
-            journal.log({"step": step, "seconds": budget.spent_s, "loss": running, **losses})
-            journal.draw(list(losses))
-            save_state(
-                folder / "world_model.pt",
-                weights=model.state_dict(),
-                average=average.weights,
-                optimizers=optimizers.state_dict(),
-                step=step,
-                spent_s=budget.spent_s,
-            )
-            probes = " ".join(f"{value:.3f}" for value in losses.values())
-            journal.show(budget.fraction, f"step {step}, held-out loss {probes}, {len(pool)} clips")
+    def loss() -> Tensor:
+        cache.refresh()
+        is_short = stage.budget.fraction < preset.short_share
+        clips = cache.sample(preset.transformer_batch, stage.generator, is_short=is_short)
+        return flow_loss(model, clips, weights_C, stage.generator)
 
-    model.load_state_dict(average.weights)
-    model.eval()
+    stage.run(loss, lambda judged: probe_losses(judged, probe, weights_C))
     return model
 
 
 class LatentCache:
     """Latents of the pool's clips and of their mirror images, encoded once, as they come."""
 
-    def __init__(self, autoencoder: TinyVideoAutoencoder, pool: ClipPool) -> None:
+    def __init__(self, autoencoder: TinyVideoAutoencoder, pool: ClipPool, device: str) -> None:
         self._autoencoder = autoencoder
         self._pool = pool
+        self._device = device
         self._parts: list[LatentClips] = []
         self.refresh()
 
@@ -178,8 +144,8 @@ class LatentCache:
         """Encode shards that have been rendered since."""
         self._pool.refresh()
         for shard in self._pool.shards[len(self._parts) // 2 :]:
-            self._parts.append(encode_clips(self._autoencoder, shard))
-            self._parts.append(encode_clips(self._autoencoder, mirror(shard)))
+            self._parts.append(encode_clips(self._autoencoder, shard, self._device))
+            self._parts.append(encode_clips(self._autoencoder, mirror(shard), self._device))
 
     def sample(self, batch: int, generator: torch.Generator, *, is_short: bool) -> LatentClips:
         """Random clips; short ones are their first halves, which causal latents allow."""
@@ -211,13 +177,14 @@ def shorten(clips: LatentClips, temporal_stride: int) -> LatentClips:
 
 
 @torch.no_grad()
-def encode_clips(autoencoder: TinyVideoAutoencoder, clips: ClipBatch) -> LatentClips:
-    """Normalised latents of clips, kept in half precision."""
-    latents = [autoencoder.encode(video) for video in torch.split(clips.video(), ENCODE_BATCH)]
+def encode_clips(autoencoder: TinyVideoAutoencoder, clips: ClipBatch, device: str) -> LatentClips:
+    """Normalised latents of clips, kept in half precision on the device."""
+    videos = torch.split(clips.video(device), ENCODE_BATCH)
+    latents = [autoencoder.encode(video) for video in videos]
     return LatentClips(
         latents_BCTHW=torch.cat(latents).half(),
-        c2w_BF44=clips.c2w_BF44,
-        intrinsics_BF4=clips.intrinsics_BF4,
+        c2w_BF44=clips.c2w_BF44.to(device),
+        intrinsics_BF4=clips.intrinsics_BF4.to(device),
         captions=clips.captions,
     )
 
@@ -252,7 +219,7 @@ def flow_loss(
 ) -> Tensor:
     """Squared velocity error at random noise levels, one level per clip."""
     batch = len(clips.captions)
-    sigma_B = torch.sigmoid(torch.randn(batch, generator=generator))
+    sigma_B = torch.sigmoid(torch.randn(batch, generator=generator)).to(weights_C.device)
     shift = model.preset.training_shift
     sigma_B = shift * sigma_B / (1 + (shift - 1) * sigma_B)
     dropped = torch.rand(batch, generator=generator) < CAPTION_DROPOUT
@@ -260,7 +227,7 @@ def flow_loss(
         "" if drop else caption
         for drop, caption in zip(dropped.tolist(), clips.captions, strict=True)
     ]
-    noise_BCTHW = torch.randn(clips.latents_BCTHW.shape, generator=generator)
+    noise_BCTHW = torch.randn(clips.latents_BCTHW.shape, generator=generator).to(weights_C.device)
     return velocity_error(model, clips, captions, sigma_B, noise_BCTHW, weights_C)
 
 
@@ -307,18 +274,14 @@ def make_optimizers(model: WorldModel, preset: TrainingPreset) -> Optimizers:
 
 
 @torch.no_grad()
-def probe_losses(
-    model: WorldModel, average: MovingAverage, probe: LatentClips, weights_C: Tensor
-) -> dict[str, float]:
-    """Weighted velocity error of the averaged weights on held-out clips, at fixed noise."""
-    judge = WorldModel(model.preset, model.tokenizer)
-    judge.load_state_dict(average.weights)
-    judge.eval()
+def probe_losses(model: nn.Module, probe: LatentClips, weights_C: Tensor) -> dict[str, float]:
+    """Weighted velocity error on held-out clips, at fixed noise and fixed levels of it."""
+    assert isinstance(model, WorldModel)
     generator = torch.Generator().manual_seed(11)
-    noise_BCTHW = torch.randn(probe.latents_BCTHW.shape, generator=generator)
+    noise_BCTHW = torch.randn(probe.latents_BCTHW.shape, generator=generator).to(weights_C.device)
     losses = {}
     for sigma in PROBE_SIGMAS:
-        sigma_B = torch.full((len(probe.captions),), sigma)
-        error = velocity_error(judge, probe, probe.captions, sigma_B, noise_BCTHW, weights_C)
+        sigma_B = torch.full((len(probe.captions),), sigma, device=weights_C.device)
+        error = velocity_error(model, probe, probe.captions, sigma_B, noise_BCTHW, weights_C)
         losses[f"sigma_{sigma}"] = error.item()
     return losses
