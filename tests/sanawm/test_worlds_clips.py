@@ -78,6 +78,15 @@ def test_no_camera_is_in_a_wall_or_an_object():
         assert gap[scenes.present[:, slot]].min() > 0.1
 
 
+def test_relative_poses_lead_from_the_start_to_the_same_places():
+    seeds = [4, 5, 6]
+    scenes, starts = sample_worlds(seeds)
+    poses = sample_paths(scenes, starts, seeds, "train", 9)
+    np.testing.assert_allclose(starts.matrices(), poses[:, 0], atol=1e-12)
+    again = starts.matrices()[:, None] @ relative_poses(poses)
+    np.testing.assert_allclose(again, poses, atol=1e-9)
+
+
 def test_objects_stand_inside_and_apart():
     scenes = sample_scenes(range(300), "train")
     inside = np.abs(scenes.centre[:, 6:, ::2]) + scenes.half[:, 6:, ::2].min(-1, keepdims=True)
