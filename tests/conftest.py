@@ -52,6 +52,7 @@ def poisoned_empty(monkeypatch):
     torch = sys.modules.get("torch")
     if torch is None:
         return
+    torch.utils._device._device_constructors()  # remembers the true functions at its first call
     for owner, name in (
         (torch, "empty"),
         (torch, "empty_like"),
