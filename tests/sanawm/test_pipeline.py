@@ -19,7 +19,7 @@ from sanawm.errors import (
     SanaWMError,
 )
 from sanawm.model_parts import memory_shortage_as_sentence
-from sanawm.pipeline import SanaWMPipeline
+from sanawm.pipeline import SanaWMPipeline, frames_of, pixels_of
 from sanawm.progress import STAGES, Finished, Progress
 from sanawm.record import make_record, tags_of
 from sanawm.request import GenerationRequest
@@ -74,6 +74,17 @@ def test_the_video_is_the_decoded_latents(pipeline, make_request, tmp_path):
     assert alike.diagonal().min() > 0.9
 
 
+def test_pixels_and_frames_are_each_others_inverse():
+    colours = np.arange(256, dtype=np.uint8).reshape(4, 64)
+    picture = np.stack([colours, 255 - colours, colours // 2], axis=-1)
+    pixels = pixels_of(Image.fromarray(picture))
+    assert (float(pixels.min()), float(pixels.max())) == (-1, 1)
+    [frame] = frames_of(pixels)
+    assert np.array_equal(frame, picture)
+    bright, dark = frames_of(torch.tensor([9.0, -9.0]).view(1, 1, 2, 1, 1).expand(1, 3, 2, 4, 4))
+    assert (bright.min(), dark.max()) == (255, 0)
+
+
 def test_the_first_frame_is_the_decoded_picture_and_nothing_is_pasted_over(
     pipeline, make_request, tmp_path
 ):
@@ -103,6 +114,16 @@ def test_every_step_is_told_in_order_with_previews_while_drawing(pipeline, make_
     for event in drawing[1:]:
         preview = Image.open(io.BytesIO(event.preview))
         assert (preview.format, preview.n_frames) == ("WEBP", 3)
+
+
+def test_nothing_is_kept_for_gradients_and_the_caller_may_compute_them(
+    pipeline, make_request, tmp_path
+):
+    events = []
+    for event in pipeline.generate(make_request(), tmp_path / "clip.mp4"):
+        assert torch.is_grad_enabled()
+        events.append(event)
+    assert not finish(events).latents.requires_grad
 
 
 def test_the_same_request_draws_the_same_latents(pipeline, make_request, tmp_path):
@@ -149,6 +170,28 @@ def test_guidance_away_from_the_prompt_itself_changes_nothing(make_request, tmp_
     guided = finish(pipeline.generate(same, tmp_path / "a.mp4")).latents
     plain = finish(pipeline.generate(make_request(), tmp_path / "b.mp4")).latents
     torch.testing.assert_close(guided, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_guidance_starts_from_the_prompt_and_leads_away_from_the_negative_one(
+    pipeline, make_request, tmp_path
+):
+    def latents(**changes):
+        return finish(pipeline.generate(make_request(**changes), tmp_path / "clip.mp4")).latents
+
+    plain = latents(prompt="a room")
+    barely_guided = latents(prompt="a room", negative_prompt="a sea of fog", guidance_scale=1.001)
+    distance = (barely_guided - plain).norm() / (latents(prompt="a sea of fog") - plain).norm()
+    assert 0 < distance < 0.1
+
+
+def test_the_same_words_as_prompt_and_as_negative_are_kept_apart(
+    tiny_model_folder, pipeline, make_request, tmp_path
+):
+    """Only the prompt stands behind the model's instruction."""
+    request = make_request(negative_prompt="a room", guidance_scale=2.0)
+    keeping = SanaWMPipeline.from_pretrained(tiny_model_folder, cache_folder=tmp_path / "cache")
+    kept = finish(keeping.generate(request, tmp_path / "a.mp4")).latents
+    assert torch.equal(kept, finish(pipeline.generate(request, tmp_path / "b.mp4")).latents)
 
 
 def test_what_is_kept_gives_the_latents_of_what_is_computed(
