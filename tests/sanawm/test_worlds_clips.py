@@ -187,6 +187,10 @@ def test_captions_name_what_is_there_and_nothing_else():
             phrases = [part for part in text.split(", ") if noun in part]
             counts = {"a": 1, "an": 1, "two": 2, "three": 3, "four": 4}
             assert sum(counts[phrase.split()[0]] for phrase in phrases) == len(slots)
+            plural = "boxes" if noun == "box" else f"{noun}s"
+            for phrase in phrases:
+                first, *_, last = phrase.split()
+                assert last == (noun if counts[first] == 1 else plural)
             for slot in slots:
                 assert COLOUR_NAMES[scenes.colour[row, slot]] in " ".join(phrases)
         if scenes.present[row, 2]:
