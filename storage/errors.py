@@ -9,6 +9,10 @@ class NewerDatabaseError(StorageError):
     """The data folder was written by a newer version of the program."""
 
 
+class DamagedDatabaseError(StorageError):
+    """The file of the database is not one."""
+
+
 class QueueFullError(StorageError):
     """Too many runs are waiting already."""
 

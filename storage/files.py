@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ORPHAN_AGE_S = 3600.0
+UNFINISHED = ("*.tmp", "*.part")  # ours, and the pipeline's
 ATTEMPT = re.compile(r"a(\d+)")
 
 
@@ -109,12 +110,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def clean(folder: DataFolder, attempts: dict[str, int], now: float) -> list[Path]:
-    """Delete what crashes left behind and return it: *.tmp, and folders that no row names.
+    """Delete and return what crashes left behind: unfinished files, folders that no row names.
 
     `attempts` maps every run id to its current attempt. Only what is older than an hour goes, so
     that a file just being written is safe.
     """
-    leftovers = [*folder.root.rglob("*.tmp"), *_orphans(folder, attempts)]
+    unfinished = [path for ending in UNFINISHED for path in folder.root.rglob(ending)]
+    leftovers = [*unfinished, *_orphans(folder, attempts)]
     old = [path for path in leftovers if _age(path, now) > ORPHAN_AGE_S]
     for path in old:
         if path.is_dir():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from storage.errors import NewerDatabaseError
+from storage.errors import DamagedDatabaseError, NewerDatabaseError
 from storage.files import DataFolder
 
 HEAD = "0001"  # the newest script in migrations/versions; a test holds it so
@@ -37,10 +37,16 @@ def revision(database: Path) -> str | None:
     if not database.exists():
         return None
     with closing(sqlite3.connect(database)) as connection:
-        found = connection.execute(
-            "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-        ).fetchone()
-        row = found and connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        try:
+            found = connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+            ).fetchone()
+            row = found and connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise DamagedDatabaseError(
+                f"{database} cannot be read: {error}. Move it away and put a copy from the folder "
+                "backups in its place, or start without one and run: python -m studio rescan"
+            ) from error
     return str(row[0]) if row else None
 
 

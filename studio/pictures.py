@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from sanawm.image import open_photo
 
 from sanawm.errors import InvalidRequestError
+from sanawm.image import open_photo
 from storage.database import Database
 from storage.files import write_whole
 from storage.tables import Asset

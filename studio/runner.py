@@ -1,7 +1,7 @@
 """What the worker process runs: the real pipeline, opened once and kept.
 
-The only file of this package that touches torch and the video encoder, and it does so inside
-functions, in the worker.
+The only file of this package that touches torch and the video encoder, by way of the pipeline, and
+it does so inside functions, in the worker.
 A run arrives as a plain mapping (`studio.worker.job_spec`) and leaves as files in its folder.
 """
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sanawm.camera.path import CameraPath
-from sanawm.errors import NotEnoughMemoryError
 from sanawm.progress import Finished, Progress
 from sanawm.request import GenerationRequest
 
@@ -46,23 +45,14 @@ class PipelineRunner:
         )
 
     def run(self, job_spec: Mapping[str, Any], folder: Path) -> Events:
-        """Draw the run and its stills; memory that runs out becomes a sentence."""
-        import torch
-
+        """Draw the run, then its stills."""
         from sanawm.video import write_poster, write_thumbnail
 
-        try:
-            for event in self._pipeline.generate(_request(job_spec), folder / VIDEO):
-                if isinstance(event, Finished):
-                    write_poster(event.video, folder / "poster.jpg")
-                    write_thumbnail(event.video, folder / "thumb.webp")
-                yield event
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise NotEnoughMemoryError(
-                f"Not enough memory for {job_spec['num_frames']} frames. The prompt, the picture "
-                "and the path are kept. Try a shorter clip."
-            ) from error
+        for event in self._pipeline.generate(_request(job_spec), folder / VIDEO):
+            if isinstance(event, Finished):
+                write_poster(event.video, folder / "poster.jpg")
+                write_thumbnail(event.video, folder / "thumb.webp")
+            yield event
 
 
 def _request(job_spec: Mapping[str, Any]) -> GenerationRequest:

@@ -54,7 +54,8 @@ def test_only_old_leftovers_are_cleaned_up(folder):
     for attempt in kept + gone:
         attempt.mkdir(parents=True)
         (attempt / "video.mp4").write_bytes(b"v")
-    (folder.assets / ".x.png.12.tmp").write_bytes(b"half")
+    for name in (".x.png.12.tmp", ".x.safetensors.part"):
+        (folder.assets / name).write_bytes(b"half")
     now = (gone[0] / "video.mp4").stat().st_mtime
     assert clean(folder, {"known": 2}, now + ORPHAN_AGE_S / 2) == []
     clean(folder, {"known": 2}, now + 2 * ORPHAN_AGE_S)

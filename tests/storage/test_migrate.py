@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 import storage.migrate as migration
 from storage.database import Database, connect
-from storage.errors import NewerDatabaseError
+from storage.errors import DamagedDatabaseError, NewerDatabaseError
 from storage.files import DataFolder
 from storage.migrate import HEAD, SCRIPTS, backup, revision
 from storage.tables import Base
@@ -71,6 +71,13 @@ def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path):
         Database.open(tmp_path)
     assert revision(tmp_path / "app.db") == "9999"
     assert not (tmp_path / "backups").exists()
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
+    (tmp_path / "app.db").write_text("This is a letter, and a long one. " * 100)
+    with pytest.raises(DamagedDatabaseError, match="python -m studio rescan"):
+        Database.open(tmp_path)
+    assert (tmp_path / "app.db").read_text().startswith("This is a letter")
 
 
 def test_an_older_database_is_backed_up_and_migrated_with_its_rows(

@@ -5,13 +5,11 @@ import json
 
 import pytest
 from PIL import Image
-from studio_ways import CARD, draft_of
+from studio_ways import CARD, RUNNER, draft_of
 
 from storage.database import Database
 from studio.settings import Settings
 from studio.studio import Studio
-
-RUNNER = "small_runner:SmallRunner"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from studio.generation import Generation
 from studio.views import Draft
 from studio.workbench import Workbench
 
+RUNNER = "small_runner:SmallRunner"
 CARD = ModelCard(
     name="grey",
     title="Grey",

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import RUNNER
-from studio_ways import eventually
+from studio_ways import RUNNER, eventually
 from ulid import ULID
 
 from storage.queue import Queue
