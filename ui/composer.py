@@ -134,7 +134,7 @@ def _report_changes(composer: Composer) -> None:
     for name, field in zip(FIELDS, composer.fields, strict=True):
         if name not in OURS:
             field.change(
-                None, field, None, js=f"(value) => wanderbook.set({name!r}, value)", **QUICK
+                None, field, None, js=f"(value) => window.wanderbook?.set({name!r}, value)", **QUICK
             )
 
 
@@ -146,7 +146,7 @@ def _connect(studio: Studio, composer: Composer) -> None:
         partial(submit, studio),
         [*fields, composer.foot],
         [composer.foot, seed],
-        js="(...values) => wanderbook.ticket(values)",
+        js="(...values) => window.wanderbook?.ticket(values) ?? values",
         **QUICK,
     )
     composer.head.clean(partial(fill_clean, studio), None, composer.filled, **QUICK)
