@@ -244,7 +244,7 @@ def test_light_commands_load_no_torch(arguments):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_module_runs_as_a_program(generate):
+def test_the_module_runs_as_a_program():
     done = subprocess.run(
         [sys.executable, "-m", "sanawm", "path", "--action", "w-8", "--json"],
         cwd=ROOT,

@@ -1,6 +1,8 @@
 import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -313,6 +315,18 @@ def test_a_missing_file_is_told_by_name(model_copy, name):
         SanaWMPipeline.from_pretrained(model_copy)
     part = name.split("/")[0]
     assert name in str(caught.value) or f"{part}/ holds no .safetensors" in str(caught.value)
+
+
+def test_opening_a_model_waits_for_no_library_it_does_not_need(tiny_model_folder):
+    """diffusers is for the public autoencoder, transformers for a prompt that is not kept."""
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom sanawm.pipeline import SanaWMPipeline\n"
+        f"SanaWMPipeline.from_pretrained(Path({str(tiny_model_folder)!r}))\n"
+        "assert not {'diffusers', 'transformers'} & set(sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
