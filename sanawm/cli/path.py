@@ -1,4 +1,4 @@
-"""`python -m sanawm path`: the poses of keys, a preset or a file, as the model sees them."""
+"""`python -m sanawm path`: the poses of actions, a preset or a file, as the model sees them."""
 
 import argparse
 import json
