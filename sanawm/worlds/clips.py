@@ -44,7 +44,7 @@ def sample_worlds(
     starts = sample_starts(scenes, seeds, split)
     pending = np.arange(len(seeds))
     for attempt in range(1, _ATTEMPTS):
-        pending = pending[~_is_worth_seeing(scenes.take(pending), starts, pending, device)]
+        pending = pending[~is_worth_seeing(scenes.take(pending), starts, pending, device)]
         if len(pending) == 0:
             break
         again = np.asarray(seeds)[pending]
@@ -54,7 +54,7 @@ def sample_worlds(
     return scenes, starts
 
 
-def _is_worth_seeing(
+def is_worth_seeing(
     scenes: Scenes, starts: Starts, rows: npt.NDArray[np.int64], device: str | torch.device
 ) -> npt.NDArray[np.bool_]:
     """Whether first views are neither a bare wall nor grey on grey, judged on a thumbnail."""

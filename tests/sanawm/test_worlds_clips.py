@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from sanawm.camera.actions import resolve_actions
 from sanawm.worlds.captions import captions, corpus, words
-from sanawm.worlds.clips import sample_clips, sample_worlds
+from sanawm.worlds.clips import is_worth_seeing, sample_clips, sample_worlds
 from sanawm.worlds.materials import COLOUR_NAMES, HELD_OUT
 from sanawm.worlds.paths import (
     Walkers,
@@ -106,6 +108,16 @@ def test_first_frames_face_no_bare_wall():
     luminance = clips.frames_BFHWC.float().flatten(1, 3) @ weights
     assert luminance.std(dim=1).min() > 0.05
     assert 0.15 < luminance.mean(dim=1).min() < luminance.mean(dim=1).max() < 0.95
+
+
+def test_a_view_of_a_wall_at_arms_length_is_not_worth_seeing():
+    scenes, starts = sample_worlds(range(30))
+    walled = np.flatnonzero(scenes.present[:, 5])[:6]
+    position = np.tile([0.0, -1.4, 0.0], (30, 1))
+    position[:, 2] = scenes.extent[:, 1] - 0.7
+    nose_first = dataclasses.replace(starts, position=position, yaw=0 * starts.yaw)
+    assert is_worth_seeing(scenes.take(walled), starts, walled, "cpu").all()
+    assert not is_worth_seeing(scenes.take(walled), nose_first, walled, "cpu").any()
 
 
 def test_steps_are_small_and_most_cameras_move():
