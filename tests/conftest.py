@@ -4,6 +4,7 @@ No test reaches the network, the person's own data folder or a model hub. Torch 
 imported from here, so a test of plain code stays as light as the code it tests.
 """
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -52,7 +53,8 @@ def poisoned_empty(monkeypatch):
     torch = sys.modules.get("torch")
     if torch is None:
         return
-    torch.utils._device._device_constructors()  # remembers the true functions at its first call
+    # It remembers the true functions at its first call; torch alone does not load it.
+    importlib.import_module("torch.utils._device")._device_constructors()
     for owner, name in (
         (torch, "empty"),
         (torch, "empty_like"),
