@@ -78,13 +78,28 @@ def camera_inputs(
     cropped_F4 = crop_intrinsics(
         intrinsics_F4, crop_geometry(width, height, card.width, card.height)
     )
-    c2w_1F44 = torch.tensor(path.c2w)[None]
-    intrinsics_1F4 = torch.from_numpy(cropped_F4)[None]
-    stride, latent_size = card.temporal_stride, card.latent_size
-    sizes = {"latent_size": latent_size, "pixel_size": (card.height, card.width)}
+    return ray_inputs(
+        torch.tensor(path.c2w)[None],
+        torch.from_numpy(cropped_F4)[None],
+        temporal_stride=card.temporal_stride,
+        latent_size=card.latent_size,
+        pixel_size=(card.height, card.width),
+    )
+
+
+def ray_inputs(
+    c2w_BF44: Tensor,
+    intrinsics_BF4: Tensor,
+    *,
+    temporal_stride: int,
+    latent_size: tuple[int, int],
+    pixel_size: tuple[int, int],
+) -> tuple[Tensor, Tensor]:
+    """Ray map (B, T, 20) and Plücker rays (B, C, T, H, W): all the transformer gets of a camera."""
+    sizes = {"latent_size": latent_size, "pixel_size": pixel_size}
     return (
-        raymap(c2w_1F44, intrinsics_1F4, temporal_stride=stride, **sizes),
-        chunk_plucker(c2w_1F44, intrinsics_1F4, temporal_stride=stride, **sizes),
+        raymap(c2w_BF44, intrinsics_BF4, temporal_stride=temporal_stride, **sizes),
+        chunk_plucker(c2w_BF44, intrinsics_BF4, temporal_stride=temporal_stride, **sizes),
     )
 
 

@@ -183,8 +183,7 @@ class TinyVideoAutoencoder(nn.Module):
 
     def encode_raw(self, video_BCFHW: Tensor) -> Tensor:
         """Latents before normalisation: what training works on."""
-        patches_GCHW = group_frames(video_BCFHW, self.temporal_stride)
-        latents_GCHW = self.encoder_linear(nnf.pixel_unshuffle(patches_GCHW, 2))
+        latents_GCHW = self.encoder_linear(latent_cells(video_BCFHW, self.temporal_stride))
         latents_BCTHW: Tensor = rearrange(
             latents_GCHW, "(b t) c h w -> b c t h w", b=video_BCFHW.shape[0]
         )
@@ -220,6 +219,11 @@ def load_tiny_autoencoder(folder: Path) -> TinyVideoAutoencoder:
 def config_to_dict(config: TinyAutoencoderConfig) -> dict[str, object]:
     """What `config.json` holds; the class name is how a model folder is recognised."""
     return {"_class_name": TinyVideoAutoencoder.__name__, **asdict(config)}
+
+
+def latent_cells(video_BCFHW: Tensor, temporal_stride: int) -> Tensor:
+    """All pixels behind each latent cell, (B·T, cell channels, H/8, W/8)."""
+    return nnf.pixel_unshuffle(group_frames(video_BCFHW, temporal_stride), 2)
 
 
 def group_frames(video_BCFHW: Tensor, temporal_stride: int) -> Tensor:

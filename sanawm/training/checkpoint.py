@@ -5,18 +5,18 @@ from typing import Any
 
 import torch
 
+from sanawm.files import whole_file
+
 
 def save_state(file: Path, **state: Any) -> None:
     """Write whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(file)
+    with whole_file(file) as temporary:
+        torch.save(state, temporary)
 
 
 def load_state(file: Path) -> dict[str, Any] | None:
-    """The state saved last, or None at the very start."""
+    """The state saved last, in main memory, or None at the very start."""
     if not file.exists():
         return None
-    state: dict[str, Any] = torch.load(file, weights_only=True)
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     return state

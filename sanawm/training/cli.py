@@ -38,11 +38,11 @@ def run_train(args: argparse.Namespace) -> int:
 
 
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--model`, `--worlds`, `--out`, `--json`."""
+    """`--model`, `--worlds`, `--steps`, `--out`, `--json`."""
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="model folder")
     parser.add_argument("--worlds", type=int, default=96, help="held-out worlds to judge on")
     parser.add_argument("--steps", type=int, help="denoising steps; the model's own by default")
-    parser.add_argument("--out", type=Path, help="folder for evaluation.json and contact sheets")
+    parser.add_argument("--out", type=Path, help="folder for evaluation.json and a contact sheet")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
 
 

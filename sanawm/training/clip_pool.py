@@ -3,6 +3,8 @@
 A shard is one safetensors file with frames (N, F, H, W, 3) uint8, c2w (N, F, 4, 4) and
 intrinsics (N, F, 4); captions lie in its metadata. A second process goes on rendering while the
 first trains. Each clip counts twice: its mirror image with a mirrored camera is a clip as true.
+
+Shape letters: N clips of a shard, B clips, F frames, H, W rows and columns.
 """
 
 import json
@@ -17,12 +19,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sanawm.files import whole_file
 from sanawm.training.presets import TrainingPreset
 from sanawm.worlds.clips import sample_clips
 from sanawm.worlds.scene import Split
 
-CLIPS_PER_SHARD = 64
-HELD_OUT_CLIPS = 64
+CLIPS_PER_SHARD = 64  # fewer in a pool that is smaller
 MIRROR = (-1.0, 1.0, 1.0, 1.0)
 
 
@@ -40,13 +42,14 @@ class ClipBatch:
         frames_BCFHW = self.frames_BFHWC.to(device).permute(0, 4, 1, 2, 3)
         return (frames_BCFHW.float() / 127.5 - 1).contiguous()
 
-    def first(self, count: int) -> "ClipBatch":
-        """The first so many clips."""
+    def rows(self, start: int, stop: int) -> "ClipBatch":
+        """Some of the clips."""
+        chosen = slice(start, stop)
         return ClipBatch(
-            frames_BFHWC=self.frames_BFHWC[:count],
-            c2w_BF44=self.c2w_BF44[:count],
-            intrinsics_BF4=self.intrinsics_BF4[:count],
-            captions=self.captions[:count],
+            frames_BFHWC=self.frames_BFHWC[chosen],
+            c2w_BF44=self.c2w_BF44[chosen],
+            intrinsics_BF4=self.intrinsics_BF4[chosen],
+            captions=self.captions[chosen],
         )
 
 
@@ -58,7 +61,9 @@ class ClipPool:
         self.folder = folder / f"{split}-{size}"
         self.preset = preset
         self.split = split
-        self.num_shards = -(-num_clips // CLIPS_PER_SHARD)
+        self.num_clips = num_clips
+        self.shard_size = min(CLIPS_PER_SHARD, num_clips)
+        self.num_shards = -(-num_clips // self.shard_size)
         self.shards: list[ClipBatch] = []
         self._process: multiprocessing.process.BaseProcess | None = None
 
@@ -67,17 +72,18 @@ class ClipPool:
 
     def render_until(self, num_clips: int) -> Iterator[int]:
         """Render missing shards here and now; yields how many clips there are."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for index in range(min(self.num_shards, -(-num_clips // CLIPS_PER_SHARD))):
-            if not self._file(index).exists():
-                self._render(index)
+        for index in range(min(self.num_shards, -(-num_clips // self.shard_size))):
+            self.render_shard(index)
             self.refresh()
             yield len(self)
 
     def render_in_background(self) -> None:
         """Go on rendering in a process of its own, at low priority, until the pool is full."""
+        if all(self._file(index).exists() for index in range(self.num_shards)):
+            return
+        settings = (self.folder.parent, self.preset, self.split, self.num_clips)
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_render_rest, args=(self,), daemon=True)
+        self._process = context.Process(target=_render_rest, args=settings, daemon=True)
         self._process.start()
 
     def stop(self) -> None:
@@ -96,17 +102,11 @@ class ClipPool:
             self.shards.append(_read_shard(file))
 
     def clip(self, index: int) -> ClipBatch:
-        """One clip as a batch of one; odd indices past the rendered ones are mirror images."""
-        mirrored, index = divmod(index, len(self))
-        shard = self.shards[index // CLIPS_PER_SHARD]
-        row = slice(index % CLIPS_PER_SHARD, index % CLIPS_PER_SHARD + 1)
-        clip = ClipBatch(
-            frames_BFHWC=shard.frames_BFHWC[row],
-            c2w_BF44=shard.c2w_BF44[row],
-            intrinsics_BF4=shard.intrinsics_BF4[row],
-            captions=shard.captions[row],
-        )
-        return mirror(clip) if mirrored else clip
+        """One clip as a batch of one; indices past the rendered ones are their mirror images."""
+        is_mirrored, index = divmod(index, len(self))
+        shard, row = divmod(index, self.shard_size)
+        clip = self.shards[shard].rows(row, row + 1)
+        return mirror(clip) if is_mirrored else clip
 
     def sample(self, batch: int, num_frames: int, generator: torch.Generator) -> ClipBatch:
         """Random windows of random clips and mirror images; poses start anew in each window."""
@@ -120,17 +120,17 @@ class ClipPool:
             ]
         )
 
-    def all(self) -> ClipBatch:
-        """Every clip, in order."""
-        return join(self.shards)
+    def first(self, num_clips: int) -> ClipBatch:
+        """The first so many clips, or as many as there are, in order."""
+        return join(self.shards[: -(-num_clips // self.shard_size)]).rows(0, num_clips)
 
-    def _file(self, index: int) -> Path:
-        return self.folder / f"{index:05d}.safetensors"
-
-    def _render(self, index: int) -> None:
-        first = index * CLIPS_PER_SHARD
+    def render_shard(self, index: int) -> None:
+        """Render one shard, if it is not there."""
+        if self._file(index).exists():
+            return
+        first = index * self.shard_size
         clips = sample_clips(
-            range(first, first + CLIPS_PER_SHARD),
+            range(first, first + self.shard_size),
             num_frames=self.preset.num_frames,
             height=self.preset.height,
             width=self.preset.width,
@@ -143,16 +143,23 @@ class ClipPool:
             "c2w": clips.c2w_BF44.cpu().contiguous(),
             "intrinsics": clips.intrinsics_BF4.cpu().contiguous(),
         }
-        partial = self._file(index).with_suffix(".partial")
-        save_file(tensors, partial, metadata={"captions": json.dumps(clips.captions)})
-        partial.replace(self._file(index))
+        with whole_file(self._file(index)) as temporary:
+            save_file(tensors, temporary, metadata={"captions": json.dumps(clips.captions)})
+
+    def _file(self, index: int) -> Path:
+        return self.folder / f"{index:05d}.safetensors"
 
 
-def _render_rest(pool: ClipPool) -> None:
+def _render_rest(folder: Path, preset: TrainingPreset, split: Split, num_clips: int) -> None:
+    """What the second process does: every missing shard, for as long as the first one lives."""
     torch.set_num_threads(1)
     os.nice(10)
-    for _ in pool.render_until(pool.num_shards * CLIPS_PER_SHARD):
-        pass
+    pool = ClipPool(folder, preset, split, num_clips)
+    parent = multiprocessing.parent_process()
+    for index in range(pool.num_shards):
+        if parent is not None and not parent.is_alive():
+            return
+        pool.render_shard(index)
 
 
 def _read_shard(file: Path) -> ClipBatch:

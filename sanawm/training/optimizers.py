@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan's quintic coefficients
 NEWTON_SCHULZ_STEPS = 5
+MOMENTUM = 0.95
 
 
 def orthogonalise(matrices_NRC: Tensor) -> Tensor:
@@ -34,14 +35,8 @@ def orthogonalise(matrices_NRC: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Muon over weights of two or more dimensions (kernels are flattened to rows)."""
 
-    def __init__(
-        self,
-        params: Iterable[nn.Parameter],
-        lr: float,
-        momentum: float = 0.95,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+    def __init__(self, params: Iterable[nn.Parameter], lr: float) -> None:
+        super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -56,21 +51,21 @@ class Muon(torch.optim.Optimizer):
                 self._update(parameters, group)
 
     def _update(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
-        directions = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
+        directions = torch.stack([self._direction(p) for p in parameters])
         updates = orthogonalise(directions)
         rows, columns = updates.shape[1:]
         rate = group["lr"] * max(1.0, rows / columns) ** 0.5
         for parameter, update in zip(parameters, updates, strict=True):
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(update.view_as(parameter), alpha=-rate)
 
-    def _momentum(self, parameter: nn.Parameter, momentum: float) -> Tensor:
+    def _direction(self, parameter: nn.Parameter) -> Tensor:
+        """The gradient with Nesterov momentum, as a matrix."""
         state = self.state[parameter]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         assert parameter.grad is not None
-        state["momentum"].lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(state["momentum"], momentum).flatten(1)
+        state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
+        return parameter.grad.lerp(state["momentum"], MOMENTUM).flatten(1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

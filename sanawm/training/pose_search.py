@@ -1,11 +1,12 @@
 """Where the camera of a drawn picture is: the pose from which the world looks most like it.
 
-The world is known, so it is rendered from candidate poses and compared. First along the true
-path, slower and faster, which gives the trajectory's scale (1 is right, 0 stands still, below 1
+The world is known, so it is rendered from candidate poses and compared. First from poses less or
+more far along the true motion, which gives its scale (1 is right, 0 stands still, below 1
 undershoots); then by Levenberg-Marquardt in all six directions from the best of those. Pictures
 are blurred a little, which widens the basin and forgives what a small decoder cannot draw.
 
-Shape letters: B worlds, K candidate poses, F frames, C channels, H, W rows and columns.
+Shape letters: B worlds, K candidate poses, C channels, H, W rows and columns, P values of a
+picture.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as nnf
 
-from sanawm.training.metrics import rotation_degrees
+from sanawm.training.metrics import box_blur, rotation_degrees
 
 SCALES = torch.linspace(0, 1.5, 16)
 BLUR = 5  # pixels, odd
@@ -28,22 +28,23 @@ Render = Callable[[Tensor], Tensor]  # poses (B, K, 4, 4) -> pictures (B, K, C, 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoseErrors:
-    """Per world: how far the found camera is from the true one."""
+    """Per world: how far the found camera is from the true one, (B,) each."""
 
     rotation_degrees: Tensor
     translation_m: Tensor
     scale: Tensor
 
 
-def pose_errors(render: Render, pictures_BCHW: Tensor, path_BF44: Tensor, frame: int) -> PoseErrors:
-    """Errors of the cameras of `pictures`, which should be those of `path` at `frame`."""
+def pose_errors(render: Render, pictures_BCHW: Tensor, true_B44: Tensor) -> PoseErrors:
+    """Errors of the cameras of `pictures`, which should be the true ones.
+
+    The scale of a camera that never left the identity says nothing.
+    """
     target_BCHW = blurred(pictures_BCHW)
-    candidates_BK44 = poses_along(path_BF44, frame * SCALES)
-    errors_BK = picture_errors(render, candidates_BK44, target_BCHW)
-    best_B = errors_BK.argmin(dim=1)
+    candidates_BK44 = scaled_poses(true_B44, SCALES)
+    best_B = picture_errors(render, candidates_BK44, target_BCHW).argmin(dim=1)
     start_B44 = candidates_BK44[torch.arange(len(best_B)), best_B]
     found_B44 = refine(render, start_B44, target_BCHW)
-    true_B44 = path_BF44[:, frame]
     offset_B3 = found_B44[:, :3, 3] - true_B44[:, :3, 3]
     return PoseErrors(
         rotation_degrees=rotation_degrees(found_B44[:, :3, :3], true_B44[:, :3, :3]),
@@ -53,11 +54,8 @@ def pose_errors(render: Render, pictures_BCHW: Tensor, path_BF44: Tensor, frame:
 
 
 def blurred(pictures: Tensor) -> Tensor:
-    """A box blur over the last two dimensions, of any leading shape."""
-    flat = pictures.reshape(-1, 1, *pictures.shape[-2:])
-    pad = BLUR // 2
-    smooth = nnf.avg_pool2d(nnf.pad(flat, (pad,) * 4, mode="replicate"), BLUR, stride=1)
-    return smooth.view_as(pictures)
+    """What is compared; any leading shape."""
+    return box_blur(pictures, BLUR)
 
 
 def picture_errors(render: Render, poses_BK44: Tensor, target_BCHW: Tensor) -> Tensor:
@@ -65,16 +63,20 @@ def picture_errors(render: Render, poses_BK44: Tensor, target_BCHW: Tensor) -> T
     return (blurred(render(poses_BK44)) - target_BCHW[:, None]).square().mean(dim=(2, 3, 4))
 
 
-def poses_along(path_BF44: Tensor, indices_K: Tensor) -> Tensor:
-    """Poses (B, K, 4, 4) at fractional frame indices; rotations are made orthonormal again."""
-    last = path_BF44.shape[1] - 1
-    low_K = indices_K.floor().long().clamp(0, last)
-    high_K = (low_K + 1).clamp(max=last)
-    mix_K = (indices_K - low_K).clamp(0, 1)[:, None, None]
-    poses_BK44 = torch.lerp(path_BF44[:, low_K], path_BF44[:, high_K], mix_K)
-    u, _, v = torch.linalg.svd(poses_BK44[..., :3, :3])
-    poses_BK44[..., :3, :3] = u @ v
-    return poses_BK44
+def scaled_poses(poses_B44: Tensor, scales_K: Tensor) -> Tensor:
+    """Poses (B, K, 4, 4) with so much of the turn and of the shift from the identity."""
+    rotation_B33 = poses_B44[:, :3, :3]
+    skew_B33 = (rotation_B33 - rotation_B33.mT) / 2
+    sine_B = skew_B33.flatten(1).norm(dim=1) / 2**0.5
+    cosine_B = (rotation_B33.diagonal(dim1=1, dim2=2).sum(dim=1) - 1) / 2
+    angle_B = torch.atan2(sine_B, cosine_B)
+    generator_B33 = skew_B33 * (angle_B / sine_B.clamp(min=1e-9))[:, None, None]
+    scaled_BK44 = torch.eye(4).repeat(len(poses_B44), len(scales_K), 1, 1)
+    scaled_BK44[..., :3, :3] = torch.linalg.matrix_exp(
+        scales_K[:, None, None] * generator_B33[:, None]
+    )
+    scaled_BK44[..., :3, 3] = scales_K[:, None] * poses_B44[:, None, :3, 3]
+    return scaled_BK44
 
 
 def refine(render: Render, start_B44: Tensor, target_BCHW: Tensor) -> Tensor:

@@ -33,12 +33,14 @@ class TrainingPreset:
     fps: int = 8
     num_clips: int = 6_400
     first_clips: int = 512  # rendered before the autoencoder starts
+    held_out_clips: int = 64
     supersample: int = 2
     autoencoder: TinyAutoencoderConfig = field(default_factory=TinyAutoencoderConfig)
     autoencoder_share: float = 0.35  # of the budget
     autoencoder_batch: int = 4
     autoencoder_frames: int = 9
     autoencoder_rate: float = 1.5e-3
+    autoencoder_psnr: float = 26.0  # held out; below, a transformer has nothing to learn from
     text: TextConfig = field(default_factory=TextConfig)
     transformer: TransformerConfig
     transformer_batch: int = 8
@@ -70,9 +72,12 @@ def _transformer(hidden_size: int, num_heads: int, num_layers: int) -> Transform
 PRESETS = {
     "smoke": TrainingPreset(
         name="smoke",
-        num_clips=24,
-        first_clips=24,
+        num_clips=16,
+        first_clips=16,
+        held_out_clips=8,
         num_frames=9,
+        supersample=1,
+        autoencoder_psnr=0.0,
         transformer=_transformer(64, 2, 4),
         transformer_batch=2,
     ),

@@ -1,10 +1,11 @@
 """Writes a model folder in the diffusers layout: what training made, as the product loads it.
 
 Weights are stored in bfloat16, half the size; they are computed with in float32 on a processor.
+What is small and delicate stays in float32, so the latents are those that training saw.
 """
 
+import copy
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sanawm.training.presets import TrainingPreset
 from sanawm.training.tiny_text import save_text
 from sanawm.training.train_world_model import WorldModel
 
-FULL_PRECISION = ("latents_mean", "latents_std", "A_log", "dt_bias", "scale_shift_table")
+FULL_PRECISION = ("latents_", "encoder_linear", "A_log", "dt_bias", "scale_shift_table")
 MODEL_INDEX = {
     "_class_name": "SanaWMPipeline",
     "transformer": ["sanawm", "SanaWMTransformer"],
@@ -39,11 +40,9 @@ def publish_model(
 ) -> None:
     """Write every component, then the card and the index."""
     _write_component(folder / "vae", config_to_dict(autoencoder.config), autoencoder.state_dict())
-    config = {"_class_name": "SanaWMTransformer3DModel", **asdict(preset.transformer)}
+    config = preset.transformer.to_diffusers()
     _write_component(folder / "transformer", config, model.transformer.state_dict())
-    model.text_encoder.to(torch.bfloat16)
-    save_text(model.tokenizer, model.text_encoder, folder)
-    model.text_encoder.float()
+    save_text(model.tokenizer, copy.deepcopy(model.text_encoder).to(torch.bfloat16), folder)
     scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": preset.shift}
     _write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     _write_json(folder / "wanderbook.json", make_card(preset).to_dict())
@@ -95,7 +94,7 @@ def _write_component(folder: Path, config: dict[str, Any], weights: dict[str, Te
 
 
 def _is_delicate(name: str, value: Tensor) -> bool:
-    return not value.is_floating_point() or name.endswith(FULL_PRECISION)
+    return not value.is_floating_point() or any(part in name for part in FULL_PRECISION)
 
 
 def _write_json(file: Path, content: Any) -> None:

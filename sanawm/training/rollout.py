@@ -1,21 +1,46 @@
 """Many clips at once from a model, as evaluation needs: the product's parts without its files.
 
-Shape letters: B clips, C channels, F frames, T latent frames, H, W rows and columns, L tokens.
+Shape letters: B clips, C channels, F frames, T latent frames, H, W rows and columns, L tokens,
+D text channels.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from sanawm.autoencoder import VideoAutoencoder
 from sanawm.card import ModelCard
-from sanawm.rays import chunk_plucker, raymap
-from sanawm.sampling import denoise, pin_first_frame, seeded_noise, shifted_sigmas
+from sanawm.model_parts import open_model
+from sanawm.rays import ray_inputs
+from sanawm.sampling import Velocity, denoise, pin_first_frame, seeded_noise, shifted_sigmas
+from sanawm.text import stack_texts
 from sanawm.transformer import CameraInputs, SanaWMTransformer
 
+BATCH = 8
 Embed = Callable[[list[str]], tuple[Tensor, Tensor]]  # captions -> embeddings BLD, mask BL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shots:
+    """What to draw: first frames, cameras and captions of B clips."""
+
+    first_B3HW: Tensor
+    c2w_BF44: Tensor
+    intrinsics_BF4: Tensor
+    captions: list[str]
+
+    def rows(self, start: int, stop: int) -> "Shots":
+        """Some of the clips."""
+        chosen = slice(start, stop)
+        return Shots(
+            first_B3HW=self.first_B3HW[chosen],
+            c2w_BF44=self.c2w_BF44[chosen],
+            intrinsics_BF4=self.intrinsics_BF4[chosen],
+            captions=self.captions[chosen],
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,72 +52,64 @@ class Rollout:
     autoencoder: VideoAutoencoder
     embed: Embed
     num_inference_steps: int
-    batch: int = 8
 
     @torch.no_grad()
-    def draw(
-        self,
-        first_B3HW: Tensor,
-        c2w_BF44: Tensor,
-        intrinsics_BF4: Tensor,
-        captions: list[str],
-        seed: int = 0,
-    ) -> Tensor:
-        """Video (B, 3, F, H, W) in [-1, 1] along the given cameras."""
-        parts = []
-        for start in range(0, len(captions), self.batch):
-            rows = slice(start, start + self.batch)
-            parts.append(
-                self._draw_some(
-                    first_B3HW[rows], c2w_BF44[rows], intrinsics_BF4[rows], captions[rows], seed
-                )
-            )
-        return torch.cat(parts)
+    def draw(self, shots: Shots) -> Tensor:
+        """Video (B, F, 3, H, W) in [-1, 1]; clip i is what the product draws with seed i."""
+        starts = range(0, len(shots.captions), BATCH)
+        parts = [self._draw_some(shots.rows(start, start + BATCH), start) for start in starts]
+        return torch.cat(parts).transpose(1, 2)
 
-    def _draw_some(
-        self,
-        first_B3HW: Tensor,
-        c2w_BF44: Tensor,
-        intrinsics_BF4: Tensor,
-        captions: list[str],
-        seed: int,
-    ) -> Tensor:
-        first_BC1HW = self.autoencoder.encode(first_B3HW[:, :, None])
-        camera = self._camera(first_B3HW.shape[-2:], c2w_BF44, intrinsics_BF4)
-        text_BLD, mask_BL = self.embed(captions)
-        num_latent_frames = camera.raymap_BT20.shape[1]
-        batch, channels, _, rows, columns = first_BC1HW.shape
-        noise_1CTHW = seeded_noise(seed, (1, channels, num_latent_frames, rows, columns))
-        latents_BCTHW = pin_first_frame(noise_1CTHW.repeat(batch, 1, 1, 1, 1), first_BC1HW)
+    @torch.no_grad()
+    def reconstruct(self, video_BFCHW: Tensor) -> Tensor:
+        """The video through the autoencoder and back: no model does better in its latents."""
+        parts = [
+            self.autoencoder.decode(self.autoencoder.encode(video_BCFHW))
+            for video_BCFHW in torch.split(video_BFCHW.transpose(1, 2), BATCH)
+        ]
+        return torch.cat(parts).transpose(1, 2)
 
-        def velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
-            result: Tensor = self.transformer(latents_BCTHW, timestep_BT, text_BLD, mask_BL, camera)
-            return result
-
+    def _draw_some(self, shots: Shots, first_seed: int) -> Tensor:
+        """Video (B, 3, F, H, W) of a few clips."""
+        latent_BC1HW = self.autoencoder.encode(shots.first_B3HW[:, :, None])
+        batch, channels, _, rows, columns = latent_BC1HW.shape
+        grid = (self.card.num_latent_frames(shots.c2w_BF44.shape[1]), rows, columns)
+        noise = [seeded_noise(first_seed + row, (1, channels, *grid)) for row in range(batch)]
+        latents_BCTHW = pin_first_frame(torch.cat(noise), latent_BC1HW)
         sigmas = shifted_sigmas(self.num_inference_steps, self.card.shift)
-        *_, latents_BCTHW = denoise(velocity, latents_BCTHW, sigmas)
+        *_, latents_BCTHW = denoise(self._velocity(shots, grid), latents_BCTHW, sigmas)
         return self.autoencoder.decode(latents_BCTHW)
 
-    def _camera(
-        self, size: tuple[int, int] | torch.Size, c2w_BF44: Tensor, intrinsics_BF4: Tensor
-    ) -> CameraInputs:
-        height, width = size
-        stride = self.autoencoder.spatial_stride
-        latent_size = (height // stride, width // stride)
-        temporal = self.autoencoder.temporal_stride
-        return CameraInputs(
-            raymap(
-                c2w_BF44,
-                intrinsics_BF4,
-                temporal_stride=temporal,
-                latent_size=latent_size,
-                pixel_size=(height, width),
-            ),
-            chunk_plucker(
-                c2w_BF44,
-                intrinsics_BF4,
-                temporal_stride=temporal,
-                latent_size=latent_size,
-                pixel_size=(height, width),
-            ),
+    def _velocity(self, shots: Shots, grid: tuple[int, int, int]) -> Velocity:
+        """The transformer under these cameras and captions."""
+        height, width = shots.first_B3HW.shape[-2:]
+        camera = ray_inputs(
+            shots.c2w_BF44,
+            shots.intrinsics_BF4,
+            temporal_stride=self.autoencoder.temporal_stride,
+            latent_size=grid[1:],
+            pixel_size=(height, width),
         )
+        text_BLD, mask_BL = self.embed(shots.captions)
+        conditions = self.transformer.prepare(text_BLD, mask_BL, CameraInputs(*camera), grid)
+
+        def velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
+            return self.transformer.step(latents_BCTHW, timestep_BT, conditions)
+
+        return velocity
+
+
+def open_rollout(folder: Path, steps: int | None = None) -> Rollout:
+    """The parts of a model folder, loaded as the product loads them; steps are its own if None."""
+    parts = open_model(folder)
+
+    def embed(captions: list[str]) -> tuple[Tensor, Tensor]:
+        return stack_texts([parts.text_encoder.encode(caption) for caption in captions])
+
+    return Rollout(
+        card=parts.card,
+        transformer=parts.transformer,
+        autoencoder=parts.autoencoder,
+        embed=embed,
+        num_inference_steps=steps or parts.card.num_inference_steps,
+    )

@@ -1,10 +1,11 @@
 """One stage of training: the loop that both networks share.
 
 A stage steps until its time is up, keeps a moving average of the weights, judges that average on
-held-out clips now and then, and saves everything needed to go on after a kill.
+held-out clips now and then, and saves what is needed to go on after a kill, every other minute.
 """
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from sanawm.training.journal import Journal
 from sanawm.training.optimizers import MovingAverage, Optimizers
 
 GRADIENT_CLIP = 1.0
-SAVE_EVERY = 200  # steps
+JUDGE_EVERY = 200  # steps
+SAVE_EVERY_S = 120.0
 SMOOTHING = 0.98  # of the training loss in the journal
 
 Figures = dict[str, float]
@@ -33,6 +35,11 @@ class StageSettings:
     total_s: float
     ema_decay: float
 
+    @property
+    def file(self) -> Path:
+        """The saved state; there is none before a stage has begun."""
+        return self.folder / f"{self.name}.pt"
+
 
 class Stage:
     """Training of one module; the same folder and name resume it."""
@@ -40,7 +47,7 @@ class Stage:
     def __init__(self, module: nn.Module, optimizers: Optimizers, settings: StageSettings) -> None:
         self.module = module
         self.optimizers = optimizers
-        self.file = settings.folder / f"{settings.name}.pt"
+        self.file = settings.file
         self.journal = Journal(settings.folder, settings.name)
         self.average = MovingAverage(module, settings.ema_decay)
         self.step = 0
@@ -52,15 +59,24 @@ class Stage:
             self.step = state["step"]
         self.budget = Budget(settings.total_s, state["spent_s"] if state else 0.0)
         self.generator = torch.Generator().manual_seed(1 + self.step)
+        torch.manual_seed(1 + self.step)  # of noise drawn on the device
         self.smoothed_loss = 0.0
+        self._saved_at = time.monotonic()
 
     def run(self, loss: Callable[[], Tensor], judge: Callable[[nn.Module], Figures]) -> None:
         """Train until the time is up, then leave the averaged weights in the module."""
+        last_judged = self.step
         while not self.budget.is_over:
             self._train_step(loss())
-            if self.step % SAVE_EVERY == 0 or self.budget.is_over:
+            self.journal.show_running(self.budget.fraction, f"step {self.step}")
+            if self.step % JUDGE_EVERY == 0:
                 self._report(judge(self._averaged()))
+                last_judged = self.step
+            if time.monotonic() - self._saved_at > SAVE_EVERY_S:
                 self._save()
+        if last_judged != self.step:
+            self._report(judge(self._averaged()))
+        self._save()
         self.module.load_state_dict(self.average.weights)
         self.module.eval()
 
@@ -94,3 +110,4 @@ class Stage:
             step=self.step,
             spent_s=self.budget.spent_s,
         )
+        self._saved_at = time.monotonic()

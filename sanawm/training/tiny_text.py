@@ -4,6 +4,7 @@ Both are saved in the layout of the public models (`tokenizer/`, `text_encoder/`
 loads them with the code it loads those with. A word outside the grammar falls back to bytes.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,8 +48,6 @@ def train_tokenizer(captions: Iterable[str], text: TextConfig) -> PreTrainedToke
 
 def _without_special_bytes(learner: Tokenizer) -> Tokenizer:
     """The learned merges in a tokenizer where bytes are ordinary tokens, as fallback needs."""
-    import json
-
     model = json.loads(learner.to_str())["model"]
     merges = [tuple(pair) for pair in model["merges"]]
     tokenizer = Tokenizer(

@@ -4,14 +4,15 @@ Latents are the principal components of rendered clips, fitted once and then fix
 decoder can go on learning after a transformer has been trained on them. The decoder starts as
 the inverse map and spends its time on detail; Gaussian noise on its input keeps it calm about
 what the transformer will hand it.
+
+Shape letters: B batch, C channels, F frames, T latent frames, H, W rows and columns, N cells,
+P values of a cell, K principal components.
 """
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional as nnf
 
-from sanawm.tiny_autoencoder import PATCH, TinyVideoAutoencoder, group_frames
+from sanawm.tiny_autoencoder import TinyVideoAutoencoder, latent_cells
 from sanawm.training.clip_pool import ClipBatch, ClipPool
 from sanawm.training.optimizers import Optimizers, ParameterGroup
 from sanawm.training.presets import TrainingPreset
@@ -21,6 +22,7 @@ LATENT_NOISE = 0.06
 LINEAR_RATE = 0.05  # of the convolutions' rate
 JUDGED_BATCH = 4
 PCA_CLIPS = 1600
+PCA_BATCH = 16
 
 
 def train_autoencoder(
@@ -28,9 +30,9 @@ def train_autoencoder(
 ) -> TinyVideoAutoencoder:
     """Train, or go on training; returns the averaged weights."""
     torch.manual_seed(0)
-    autoencoder = TinyVideoAutoencoder(preset.autoencoder)
-    start_from_principal_components(autoencoder, pool.all())
-    autoencoder.to(preset.device)
+    autoencoder = TinyVideoAutoencoder(preset.autoencoder).to(preset.device)
+    if not settings.file.exists():
+        start_from_principal_components(autoencoder, pool.first(PCA_CLIPS))
     stage = Stage(autoencoder, make_optimizers(autoencoder, preset), settings)
 
     def loss() -> Tensor:
@@ -70,35 +72,35 @@ def reconstruction_loss(autoencoder: TinyVideoAutoencoder, video_BCFHW: Tensor) 
 @torch.no_grad()
 def start_from_principal_components(autoencoder: TinyVideoAutoencoder, clips: ClipBatch) -> None:
     """Set the linear maps to these clips' principal components, scaled to unit variance."""
-    config = autoencoder.config
-    cells_NC = torch.cat(
-        [
-            rearrange(
-                nnf.pixel_unshuffle(group_frames(video[None], config.temporal_stride), 2),
-                "g c h w -> (g h w) c",
-            )
-            for video in _videos(clips, PCA_CLIPS)
-        ]
-    )
-    mean_C = cells_NC.mean(dim=0)
-    centred_NC = cells_NC - mean_C
-    variances, vectors = torch.linalg.eigh(centred_NC.T @ centred_NC / len(cells_NC))
-    spread_K = variances[-config.latent_channels :].flip(0).sqrt()
-    basis_CK = vectors[:, -config.latent_channels :].flip(1)
-    analysis_KC, synthesis_CK = (basis_CK / spread_K).T, basis_CK * spread_K
+    mean_P, covariance_PP = cell_statistics(autoencoder, clips)
+    variances, vectors = torch.linalg.eigh(covariance_PP)
+    channels = autoencoder.latent_channels
+    spread_K, basis_PK = variances[-channels:].flip(0).sqrt(), vectors[:, -channels:].flip(1)
+    analysis_KP, synthesis_PK = (basis_PK / spread_K).T, basis_PK * spread_K
     encoder, decoder = autoencoder.encoder_linear, autoencoder.decoder_linear
     assert encoder.bias is not None
     assert decoder.bias is not None
-    encoder.weight.copy_(analysis_KC[:, :, None, None])
-    encoder.bias.copy_(-(analysis_KC @ mean_C))
-    decoder.weight.copy_(synthesis_CK[:, :, None, None])
-    decoder.bias.copy_(mean_C)
-    assert config.cell_channels == 3 * config.temporal_stride * (2 * PATCH) ** 2
+    encoder.weight.copy_(analysis_KP[:, :, None, None])
+    encoder.bias.copy_(-(analysis_KP @ mean_P))
+    decoder.weight.copy_(synthesis_PK[:, :, None, None])
+    decoder.bias.copy_(mean_P)
 
 
-def _videos(clips: ClipBatch, count: int) -> Tensor:
-    frames_BFHWC = clips.frames_BFHWC[:count]
-    return frames_BFHWC.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+def cell_statistics(autoencoder: TinyVideoAutoencoder, clips: ClipBatch) -> tuple[Tensor, Tensor]:
+    """Mean (P,) and covariance (P, P) of these clips' cells, float64."""
+    size, device = autoencoder.config.cell_channels, autoencoder.encoder_linear.weight.device
+    sum_P = torch.zeros(size, dtype=torch.float64, device=device)
+    squares_PP = torch.zeros(size, size, dtype=torch.float64, device=device)
+    count = 0
+    for start in range(0, len(clips.captions), PCA_BATCH):
+        video_BCFHW = clips.rows(start, start + PCA_BATCH).video(str(device))
+        cells_GPHW = latent_cells(video_BCFHW, autoencoder.temporal_stride)
+        cells_NP = cells_GPHW.permute(0, 2, 3, 1).flatten(0, 2)
+        sum_P += cells_NP.sum(dim=0)
+        squares_PP += cells_NP.T @ cells_NP
+        count += len(cells_NP)
+    mean_P = sum_P / count
+    return mean_P, squares_PP / count - mean_P[:, None] * mean_P
 
 
 @torch.no_grad()

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sanawm.rays import chunk_plucker, raymap
+from sanawm.rays import ray_inputs
+from sanawm.sampling import TIMESTEPS
 from sanawm.tiny_autoencoder import TinyVideoAutoencoder
 from sanawm.training.clip_pool import ClipBatch, ClipPool, mirror
 from sanawm.training.optimizers import Optimizers, ParameterGroup
@@ -70,28 +71,19 @@ class WorldModel(nn.Module):
 
     def camera(self, clips: LatentClips) -> CameraInputs:
         """Ray map and Plücker rays of these clips at the latents' size."""
-        stride = self.preset.autoencoder.temporal_stride
         rows, columns = clips.latents_BCTHW.shape[-2:]
-        size = self.preset.height, self.preset.width
-        raymap_BT20 = raymap(
+        rays = ray_inputs(
             clips.c2w_BF44,
             clips.intrinsics_BF4,
-            temporal_stride=stride,
+            temporal_stride=self.preset.autoencoder.temporal_stride,
             latent_size=(rows, columns),
-            pixel_size=size,
+            pixel_size=(self.preset.height, self.preset.width),
         )
-        plucker_BCTHW = chunk_plucker(
-            clips.c2w_BF44,
-            clips.intrinsics_BF4,
-            temporal_stride=stride,
-            latent_size=(rows, columns),
-            pixel_size=size,
-        )
-        return CameraInputs(raymap_BT20, plucker_BCTHW)
+        return CameraInputs(*rays)
 
     def velocity(self, noisy_BCTHW: Tensor, sigma_B: Tensor, clips: LatentClips) -> Tensor:
         """Predicted velocity, the first frame being clean."""
-        timestep_BT = (1000 * sigma_B)[:, None].repeat(1, noisy_BCTHW.shape[2])
+        timestep_BT = (TIMESTEPS * sigma_B)[:, None].repeat(1, noisy_BCTHW.shape[2])
         timestep_BT[:, 0] = 0
         text_BLD, mask_BL = self.embed(clips.captions)
         predicted: Tensor = self.transformer(
@@ -114,7 +106,7 @@ def train_world_model(
     model = WorldModel(preset, tokenizer).to(preset.device)
     stage = Stage(model, make_optimizers(model, preset), settings)
     cache = LatentCache(autoencoder, pool, preset.device)
-    probe = encode_clips(autoencoder, held_out.first(PROBE_CLIPS), preset.device)
+    probe = encode_clips(autoencoder, held_out.rows(0, PROBE_CLIPS), preset.device)
     weights_C = channel_weights(autoencoder)
 
     def loss() -> Tensor:
@@ -136,9 +128,6 @@ class LatentCache:
         self._device = device
         self._parts: list[LatentClips] = []
         self.refresh()
-
-    def __len__(self) -> int:
-        return sum(len(part.captions) for part in self._parts)
 
     def refresh(self) -> None:
         """Encode shards that have been rendered since."""
