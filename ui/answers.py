@@ -33,8 +33,9 @@ def visitor_of(request: Request) -> str:
 
 async def session(studio: Studio, request: Request) -> dict[str, Any]:
     """What a page needs once, with addresses that expire."""
-    examples = await run_in_threadpool(studio.examples)
+    rev, examples = await run_in_threadpool(lambda: (studio.rev(), studio.examples()))
     return {
+        "rev": rev,
         "events": studio.events_url(),
         "examples": [
             {

@@ -38,7 +38,7 @@ class Composer:
     @property
     def filled(self) -> list[Any]:
         """What a remix or a clean start sets anew."""
-        return [self.head, *self.fields]
+        return [self.head, *self.fields, self.note]
 
 
 def build_composer(studio: Studio) -> Composer:
@@ -141,7 +141,7 @@ def _report_changes(composer: Composer) -> None:
 def _connect(studio: Studio, composer: Composer) -> None:
     """Generate, start clean, take a field back, choose another model."""
     fields = composer.fields
-    seed, (length, _, _, steps, guidance, model) = fields[4], fields[3:]
+    image, _, _, length, seed, _, steps, guidance, model = fields
     composer.generate.click(
         partial(submit, studio),
         [*fields, composer.foot],
@@ -153,9 +153,8 @@ def _connect(studio: Studio, composer: Composer) -> None:
     composer.head.restore(
         None, fields, fields, js="(...values) => wanderbook.restored(values)", **QUICK
     )
-    model.input(
-        partial(follow_model, studio), model, [length, steps, guidance, composer.note], **QUICK
-    )
+    advised = [image, length, steps, guidance, composer.note]
+    model.input(partial(follow_model, studio), model, advised, **QUICK)
 
 
 def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
@@ -180,20 +179,26 @@ def fill_clean(studio: Studio) -> list[Any]:
 def fill_from(studio: Studio, run_id: str) -> list[Any]:
     """The form of a run, which remembers that it is a remix of it."""
     run = studio.run(run_id)
+    known = run.model in {model.name for model in studio.models()}
+    card = studio.card(run.model if known else "")
+    form = form_of(run, studio.image(run.image_sha256), card)
     parent = {"id": run.id, "number": run.number, "words": words_of(run)}
-    form = form_of(run, studio.image(run.image_sha256))
-    return filled(form, studio.card(run.model), parent=parent)
+    return filled(form, card, parent=parent)
 
 
 def filled(form: dict[str, Any], card: ModelCard, parent: dict[str, Any] | None) -> list[Any]:
-    """Values for `Composer.filled`; the lengths on offer are the model's."""
-    length = gr.Radio(length_choices(card), value=form["length"])
-    values = [length if name == "length" else form[name] for name in FIELDS]
-    return [{"parent": parent, "values": form, "fill": new_key()}, *values]
+    """Values for `Composer.filled`; lengths on offer and the picture's shape are the model's."""
+    shown = form | {
+        "image": gr.HTML(form["image"], ratio=card.width / card.height),
+        "length": gr.Radio(length_choices(card), value=form["length"]),
+    }
+    head = {"parent": parent, "values": form, "fill": new_key()}
+    return [head, *(shown[name] for name in FIELDS), card.note]
 
 
 def follow_model(studio: Studio, name: str) -> list[Any]:
-    """What another model advises: length, steps, guidance, and its one calm line."""
+    """What another model advises: its picture's shape, length, steps, guidance, one calm line."""
     card = studio.card(name)
+    image = gr.HTML(ratio=card.width / card.height)
     length = gr.Radio(length_choices(card), value=card.num_frames)
-    return [length, card.num_inference_steps, card.guidance_scale, card.note]
+    return [image, length, card.num_inference_steps, card.guidance_scale, card.note]

@@ -45,18 +45,18 @@ def clean_form(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def form_of(run: RunView, image: AssetView) -> dict[str, Any]:
-    """The form that would generate this run again."""
+def form_of(run: RunView, image: AssetView, card: ModelCard) -> dict[str, Any]:
+    """The form that would generate this run again, with another model where its own is gone."""
     return {
         "image": image_value(image),
         "prompt": run.prompt,
         "camera": {"source": run.path_source},
-        "length": run.num_frames,
+        "length": run.num_frames if run.num_frames in card.lengths else card.num_frames,
         "seed": str(run.seed),
         "negative": run.negative_prompt,
         "steps": run.steps,
         "guidance": run.guidance,
-        "model": run.model,
+        "model": card.name,
     }
 
 

@@ -61,6 +61,7 @@ def cell(run: RunView, *, model_title: str, unit: str, fov_degrees: float) -> di
         "path": run.path_label,
         "map": _map(run, unit, fov_degrees),
         "length": length(run.num_frames, run.fps),
+        "fps": run.fps,
         "facts": _facts(run, model_title),
         "took": f"Took {duration(run.seconds)}" if run.seconds is not None else "",
         "created_at": run.created_at,

@@ -18,11 +18,12 @@ from studio.settings import PERSISTENT_DISK
 from studio.studio import Studio
 from ui.page import build_page
 from ui.routes import build_routes
-from ui.static_files import style_links
+from ui.static_files import FOLDER, style_links
 from ui.theme import build_theme
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SPACE_PORT = 7860
+ICON = FOLDER / "icon.svg"
 WAITING_EVENTS = 64  # Gradio's own queue holds none of our work; this bounds what others put there
 
 
@@ -72,6 +73,7 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
         share=place.share,
         theme=build_theme(),
         head=style_links(),
+        favicon_path=ICON,
         app_kwargs=_app_arguments(studio, place),
         prevent_thread_lock=True,
         quiet=True,

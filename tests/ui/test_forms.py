@@ -25,7 +25,7 @@ def test_a_clean_form_follows_the_models_card():
 
 def test_a_run_fills_the_form_that_makes_it_again():
     run = run_view(negative_prompt="fog")
-    form = form_of(run, IMAGE)
+    form = form_of(run, IMAGE, CARD)
 
     draft = read_draft([form[name] for name in FIELDS], run.id)
 
@@ -36,6 +36,14 @@ def test_a_run_fills_the_form_that_makes_it_again():
     assert (draft.num_inference_steps, draft.guidance_scale) == (run.steps, run.guidance)
     assert draft.parent_id == run.id
     assert set(words_of(run)) == set(FIELDS)
+
+
+def test_a_run_of_a_model_that_is_gone_fills_the_form_for_another():
+    gone = run_view(model="gone", num_frames=321)
+
+    form = form_of(gone, IMAGE, CARD)
+
+    assert (form["model"], form["length"]) == (CARD.name, CARD.num_frames)
 
 
 def test_a_new_seed_is_a_remix_that_changes_nothing_else():

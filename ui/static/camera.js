@@ -24,17 +24,34 @@ export function mountCamera({ element, props, watch }) {
 }
 
 function build() {
-  const presets = h("div", { class: "presets", role: "radiogroup", "aria-label": "Preset paths" }, ...view.props.presets.map(preset));
+  const presets = h(
+    "div",
+    { class: "presets", role: "radiogroup", "aria-label": "Preset paths" },
+    ...view.props.presets.map(preset),
+  );
   presets.addEventListener("keydown", moveAmongPresets);
   const map = h("div", { class: "map-slot" });
   const words = h("span", { class: "end" });
-  const input = h("input", { class: "inp mono", spellcheck: "false", autocapitalize: "none", autocomplete: "off", id: "wb-actions", "aria-describedby": "wb-steps-count", placeholder: "w-16,dw-16" });
+  const input = h("input", {
+    class: "inp mono",
+    spellcheck: "false",
+    autocapitalize: "none",
+    autocomplete: "off",
+    id: "wb-actions",
+    "aria-describedby": "wb-steps-count",
+    placeholder: "w-16,dw-16",
+  });
   input.addEventListener("input", () => write(input.value));
   const count = h("span", { class: "count-steps", id: "wb-steps-count" });
   view.element.replaceChildren(
     h("div", { class: "lab" }, "Camera path", words),
     h("div", { class: "cam" }, map, presets),
-    h("div", { class: "actions" }, h("label", { for: "wb-actions" }, "Actions"), h("span", { class: "with-btns" }, input, count)),
+    h(
+      "div",
+      { class: "actions" },
+      h("label", { for: "wb-actions" }, "Actions"),
+      h("span", { class: "with-btns" }, input, count),
+    ),
     h("div", { class: "slot" }),
   );
   parts = { presets, map, words, input, count };
@@ -44,7 +61,19 @@ function preset({ id, title, glyph }) {
   const shapes = glyph.map(([tag, attributes]) => s(tag, attributes));
   const drawn = s("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, ...shapes);
   const pick = () => choose({ source: { kind: "preset", preset: id } });
-  return h("button", { type: "button", role: "radio", "aria-checked": "false", tabindex: -1, "data-preset": id, onclick: pick }, drawn, title);
+  return h(
+    "button",
+    {
+      type: "button",
+      role: "radio",
+      "aria-checked": "false",
+      tabindex: -1,
+      "data-preset": id,
+      onclick: pick,
+    },
+    drawn,
+    title,
+  );
 }
 
 // One tab stop; the arrows move the choice, as in any group of radio buttons.
@@ -109,8 +138,11 @@ function show(path, source) {
   parts.words.textContent = parts.words.title = path.summary;
   if (source.kind !== "actions") parts.input.value = path.actions;
   else if (document.activeElement !== parts.input) parts.input.value = source.actions;
-  parts.input.placeholder = path.actions || source.kind === "actions" ? "w-16,dw-16" : "no keys for this path";
-  parts.count.replaceChildren(...(path.steps === null ? [] : [icon("check"), `${path.steps} ${path.steps === 1 ? "step" : "steps"}`]));
+  parts.input.placeholder =
+    path.actions || source.kind === "actions" ? "w-16,dw-16" : "no keys for this path";
+  parts.count.replaceChildren(
+    ...(path.steps === null ? [] : [icon("check"), `${path.steps} ${path.steps === 1 ? "step" : "steps"}`]),
+  );
   refresh("camera");
 }
 

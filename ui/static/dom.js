@@ -11,7 +11,8 @@ const ICONS = {
   lock: "M4.8 7.2h6.4a1.2 1.2 0 0 1 1.2 1.2V12a1.2 1.2 0 0 1-1.2 1.2H4.8A1.2 1.2 0 0 1 3.6 12V8.4a1.2 1.2 0 0 1 1.2-1.2ZM5.4 7.2V5.4a2.6 2.6 0 0 1 5.2 0v1.8",
   warn: "M8 2.4a5.6 5.6 0 1 1 0 11.2A5.6 5.6 0 0 1 8 2.4ZM8 5.2v3.4M8 10.8v.1",
   help: "M8 2.4a5.6 5.6 0 1 1 0 11.2A5.6 5.6 0 0 1 8 2.4ZM6.4 6.4A1.7 1.7 0 0 1 8 5.2c1 0 1.7.7 1.7 1.5 0 1.2-1.7 1.3-1.7 2.4M8 11v.1",
-  image: "M3.6 3h8.8a1.4 1.4 0 0 1 1.4 1.4v7.2a1.4 1.4 0 0 1-1.4 1.4H3.6a1.4 1.4 0 0 1-1.4-1.4V4.4A1.4 1.4 0 0 1 3.6 3Zm-1 8.4 3.3-3.2 2.4 2.3 1.9-1.8 3.2 2.9M10.6 6.1v.1",
+  image:
+    "M3.6 3h8.8a1.4 1.4 0 0 1 1.4 1.4v7.2a1.4 1.4 0 0 1-1.4 1.4H3.6a1.4 1.4 0 0 1-1.4-1.4V4.4A1.4 1.4 0 0 1 3.6 3Zm-1 8.4 3.3-3.2 2.4 2.3 1.9-1.8 3.2 2.9M10.6 6.1v.1",
 };
 const FILLED = new Set(["play", "pause"]);
 
@@ -43,7 +44,11 @@ export function s(tag, attributes, ...children) {
 /** One of the drawn 16 px icons; the word beside it, or the button's label, says what it means. */
 export function icon(name) {
   const kind = FILLED.has(name) ? "ic fill" : "ic";
-  return s("svg", { class: kind, viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: ICONS[name] }));
+  return s(
+    "svg",
+    { class: kind, viewBox: "0 0 16 16", "aria-hidden": "true" },
+    s("path", { d: ICONS[name] }),
+  );
 }
 
 /** A sentence that says what is wrong, placed below the field it belongs to. */

@@ -21,8 +21,15 @@ export function mountFirstFrame({ element, props, trigger, watch }) {
     h("div", { class: "slot" }),
   );
   watch("value", take);
+  watch("ratio", draw);
   restoreWith("image", choose);
-  session().then((known) => { examples = known.examples; draw(); }, () => {});
+  session().then(
+    (known) => {
+      examples = known.examples;
+      draw();
+    },
+    () => {},
+  );
   listenToPage();
   take();
 }
@@ -41,7 +48,12 @@ function choose(image) {
 /** Take an example: its picture, and its words unless the prompt holds a person's own. */
 export async function chooseExample(example) {
   const address = `examples/${encodeURIComponent(example.id)}`;
-  await receive(example.title, async () => ({ ...(await post(address)), example: example.id, title: example.title, credit: example.license }));
+  await receive(example.title, async () => ({
+    ...(await post(address)),
+    example: example.id,
+    title: example.title,
+    credit: example.license,
+  }));
   const ours = !draft.prompt || examples.some(({ prompt }) => prompt === draft.prompt);
   if (failed || !ours) return;
   offered = example.prompt;
@@ -118,7 +130,11 @@ function fileButton(label) {
 
 function fileInput(label) {
   const input = h("input", { type: "file", accept: "image/*", "aria-label": label });
-  input.addEventListener("change", () => { const [file] = input.files; input.value = ""; send(file); });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = "";
+    send(file);
+  });
   return input;
 }
 
@@ -127,9 +143,18 @@ function empty() {
     ? [h("b", null, "Let go to use this picture")]
     : reading
       ? [h("b", null, `Reading ${reading}`)]
-      : [icon("image"), h("b", null, failed ? "Drop another picture" : "Drop a picture here"), failed ? null : h("span", { class: "small" }, "or paste one, or click to choose a file")];
+      : [
+          icon("image"),
+          h("b", null, failed ? "Drop another picture" : "Drop a picture here"),
+          failed ? null : h("span", { class: "small" }, "or paste one, or click to choose a file"),
+        ];
   const kind = ["drop", over && "is-over", failed && "bad"].filter(Boolean).join(" ");
-  const area = h("label", { class: kind, "aria-busy": reading ? "true" : null }, fileInput("First frame, choose a picture"), ...words);
+  const area = h(
+    "label",
+    { class: kind, "aria-busy": reading ? "true" : null },
+    fileInput("First frame, choose a picture"),
+    ...words,
+  );
   return h("div", { class: "start" }, area, exampleRow("ex row"));
 }
 
@@ -139,9 +164,28 @@ function exampleRow(kind) {
     const label = example.license ? `${example.title}. ${example.license}` : example.title;
     const image = h("img", { src: example.url, alt: "", loading: "lazy", width: 64, height: 44 });
     const pressed = String(example.id === now);
-    return h("button", { type: "button", "aria-pressed": pressed, "aria-label": label, title: label, onclick: () => chooseExample(example) }, image);
+    return h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": pressed,
+        "aria-label": label,
+        title: label,
+        onclick: () => chooseExample(example),
+      },
+      image,
+    );
   });
-  return h("div", { class: kind, role: "group", "aria-label": "Example first frames", style: `--tiles:${tiles.length || 6}` }, ...tiles);
+  return h(
+    "div",
+    {
+      class: kind,
+      role: "group",
+      "aria-label": "Example first frames",
+      style: `--tiles:${tiles.length || 6}`,
+    },
+    ...tiles,
+  );
 }
 
 // ---- the whole page takes pictures
@@ -149,10 +193,30 @@ function exampleRow(kind) {
 function listenToPage() {
   let depth = 0;
   const withFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const setOver = (value) => { if (over !== value) { over = value; draw(); } };
-  addEventListener("dragenter", (event) => { if (withFiles(event)) { depth += 1; setOver(true); } });
-  addEventListener("dragleave", (event) => { if (withFiles(event)) { depth -= 1; if (depth <= 0) { depth = 0; setOver(false); } } });
-  addEventListener("dragover", (event) => { if (withFiles(event)) event.preventDefault(); });
+  const setOver = (value) => {
+    if (over !== value) {
+      over = value;
+      draw();
+    }
+  };
+  addEventListener("dragenter", (event) => {
+    if (withFiles(event)) {
+      depth += 1;
+      setOver(true);
+    }
+  });
+  addEventListener("dragleave", (event) => {
+    if (withFiles(event)) {
+      depth -= 1;
+      if (depth <= 0) {
+        depth = 0;
+        setOver(false);
+      }
+    }
+  });
+  addEventListener("dragover", (event) => {
+    if (withFiles(event)) event.preventDefault();
+  });
   addEventListener("drop", (event) => {
     if (!withFiles(event)) return;
     event.preventDefault();

@@ -18,7 +18,17 @@ const PLACES = {
 };
 const ADVANCED = new Set(["negative", "steps", "guidance", "model"]);
 // The order of the fields in every Gradio event of the form: see `Form.fields` in ui/composer.py.
-export const FIELDS = ["image", "prompt", "camera", "length", "seed", "negative", "steps", "guidance", "model"];
+export const FIELDS = [
+  "image",
+  "prompt",
+  "camera",
+  "length",
+  "seed",
+  "negative",
+  "steps",
+  "guidance",
+  "model",
+];
 
 export const draft = { keepSeed: false, sending: false, pathProblem: "", pathLabel: "" };
 let parent = null; // {id, number, values, words} of the run this draft remixes
@@ -113,7 +123,8 @@ export function restored(values) {
 
 export function showProblem(name, message, fix = null) {
   const place = PLACES[name];
-  if (!place) return void (document.querySelector("#wb-foot .est")?.replaceChildren(problem("err-run", message)));
+  if (!place)
+    return void document.querySelector("#wb-foot .est")?.replaceChildren(problem("err-run", message));
   clearProblem(name);
   if (ADVANCED.has(name)) openAdvanced();
   const slot = document.querySelector(place.slot);
@@ -181,7 +192,12 @@ function setEstimate(line) {
 
 const askForEstimate = debounce(async () => {
   if (!draft.image) return;
-  const query = { frames: draft.length, steps: draft.steps, guidance: draft.guidance, model: draft.model ?? "" };
+  const query = {
+    frames: draft.length,
+    steps: draft.steps,
+    guidance: draft.guidance,
+    model: draft.model ?? "",
+  };
   try {
     estimate = (await get("estimate", query)).sentence;
   } catch {
@@ -199,7 +215,12 @@ export function ticket() {
   draft.sending = true;
   showReadiness();
   setTimeout(endSending, 15000); // no answer: the page must not stay locked
-  return { visitor: visitor(), client_key: clientKey, parent_id: parent?.id ?? null, keep_seed: draft.keepSeed };
+  return {
+    visitor: visitor(),
+    client_key: clientKey,
+    parent_id: parent?.id ?? null,
+    keep_seed: draft.keepSeed,
+  };
 }
 
 export function endSending() {

@@ -27,11 +27,21 @@ function enabled() {
 
 /** The rows of the keyboard list and the switch for single keys. */
 export function fillKeyList(place) {
-  const rows = LIST.map(([what, keys]) => h("div", null, h("span", null, what), h("span", null, ...keys.flatMap((key) => [h("kbd", null, key), " "]))));
+  const rows = LIST.map(([what, keys]) =>
+    h(
+      "div",
+      null,
+      h("span", null, what),
+      h("span", null, ...keys.flatMap((key) => [h("kbd", null, key), " "])),
+    ),
+  );
   const box = h("input", { type: "checkbox" });
   box.checked = enabled();
   box.addEventListener("change", () => localStorage.setItem(SWITCH, box.checked ? "on" : "off"));
-  place.replaceChildren(h("div", { class: "keys" }, ...rows), h("label", { class: "chk" }, box, "Single keys act while no field has the focus"));
+  place.replaceChildren(
+    h("div", { class: "keys" }, ...rows),
+    h("label", { class: "chk" }, box, "Single keys act while no field has the focus"),
+  );
 }
 
 export function listenToKeys(compose) {
@@ -53,7 +63,9 @@ function generate(event) {
 }
 
 function isTyping(target) {
-  return target.matches?.("input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]");
+  return target.matches?.(
+    "input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]",
+  );
 }
 
 function actions(compose) {
@@ -64,7 +76,10 @@ function actions(compose) {
     s: (target) => withCell(target, ({ cell }) => cell.state === "done" && acts.reseed(cell)),
     ",": (target) => step(target, -1),
     ".": (target) => step(target, 1),
-    Enter: (target) => (target.matches("button, a, summary, input") ? false : withCell(target, ({ element }) => element.querySelector(".out")?.player?.toggle())),
+    Enter: (target) =>
+      target.matches("button, a, summary, input")
+        ? false
+        : withCell(target, ({ element }) => element.querySelector(".out")?.player?.toggle()),
     w: compose,
     "?": () => document.getElementById("wb-keys").showModal(),
   };

@@ -29,19 +29,22 @@ export function follow(onEvent, onLink) {
   async function open() {
     let address;
     try {
-      // The server lists the newest runs beside the session, so nothing between the two is missed.
       const known = await (failures ? renewSession() : session());
+      rev ??= known.rev; // taken before the runs were read: what changed since is told
       address = new URL(url(known.events));
     } catch {
       return lost();
     }
-    if (rev !== null) address.searchParams.set("after", rev);
+    address.searchParams.set("after", rev);
     listen(address);
   }
 
   function listen(address) {
     const source = new EventSource(address);
-    const silence = setTimeout(() => { source.close(); poll(); }, FIRST_EVENT_MS);
+    const silence = setTimeout(() => {
+      source.close();
+      poll();
+    }, FIRST_EVENT_MS);
     source.addEventListener("change", (message) => {
       clearTimeout(silence);
       hear(JSON.parse(message.data));
@@ -55,7 +58,7 @@ export function follow(onEvent, onLink) {
 
   async function poll() {
     try {
-      hear(await get("changes", { after: rev ?? -1 }));
+      hear(await get("changes", { after: rev }));
       setTimeout(poll, POLL_MS);
     } catch {
       lost();

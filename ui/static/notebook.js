@@ -5,7 +5,7 @@ import { drawCell, updateRunning } from "./cells.js";
 import { teach } from "./teach.js";
 import { endSending, showProblem } from "./form.js";
 import { follow } from "./live.js";
-import { Refusal, get, post, randomKey } from "./server.js";
+import { Refusal, get, post, randomKey, session } from "./server.js";
 import { toast } from "./toasts.js";
 
 const PAGE = 12; // runs fetched at a time
@@ -26,12 +26,25 @@ export function mountNotebook({ element, props, trigger }) {
     list: h("div", { class: "cells" }),
     more: h("div", { class: "more" }),
   };
-  const head = h("div", { class: "book-h" }, h("h1", { class: "page-h", id: "wb-book-h" }, "Notebook"), h("p", null, props.storage));
-  const book = h("section", { class: "book", "aria-labelledby": "wb-book-h" }, h("div", { class: "full" }, head, parts.notice, parts.queue, parts.list, parts.more));
+  const head = h(
+    "div",
+    { class: "book-h" },
+    h("h1", { class: "page-h", id: "wb-book-h" }, "Notebook"),
+    h("p", null, props.storage),
+  );
+  const book = h(
+    "section",
+    { class: "book", "aria-labelledby": "wb-book-h" },
+    h("div", { class: "full" }, head, parts.notice, parts.queue, parts.list, parts.more),
+  );
   element.replaceChildren(book);
   parts.queue.hidden = true;
-  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && loadMore(), { rootMargin: "1200px" }).observe(parts.more);
-  loadMore(true);
+  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && loadMore(), {
+    rootMargin: "1200px",
+  }).observe(parts.more);
+  session()
+    .finally(() => loadMore(true))
+    .catch(() => {});
   follow(hear, showLink);
 }
 
@@ -140,7 +153,7 @@ export const acts = {
   },
   async reseed(cell) {
     const run = await attempt(() => post(`runs/${cell.id}/reseed`, { client_key: randomKey() }));
-    if (run) announce(`Run ${run.number} is queued.`);
+    if (run) toast(`Run ${run.number} is queued`, "Show", () => show(run.id));
   },
   cancel: (cell) => attempt(() => post(`runs/${cell.id}/cancel`)),
   retry: (cell) => attempt(() => post(`runs/${cell.id}/retry`)),
@@ -149,7 +162,10 @@ export const acts = {
     const known = cells.get(cell.id);
     if (!known || known.asked) return;
     known.asked = true;
-    get(`runs/${cell.id}`).then(({ run }) => place(run), () => {});
+    get(`runs/${cell.id}`).then(
+      ({ run }) => place(run),
+      () => {},
+    );
   },
 };
 
@@ -180,9 +196,16 @@ function showQueue() {
   parts.queue.hidden = !running && !(paused && queued);
   if (parts.queue.hidden) return parts.queue.replaceChildren();
   const line = running
-    ? [h("span", { class: "dot" }), h("span", null, h("a", { href: `#run-${running.id}` }, String(running.number)), ` ${doing(running)}`), meter(running), h("span", { class: "only-l" }, running.left)]
+    ? [
+        h("span", { class: "dot" }),
+        h("span", null, h("a", { href: `#run-${running.id}` }, String(running.number)), ` ${doing(running)}`),
+        meter(running),
+        h("span", { class: "only-l" }, running.left),
+      ]
     : [h("span", null, "The queue is paused")];
-  const waiting = queued ? [h("span", { class: "sep" }), h("span", null, h("b", null, String(queued)), " waiting")] : [];
+  const waiting = queued
+    ? [h("span", { class: "sep" }), h("span", null, h("b", null, String(queued)), " waiting")]
+    : [];
   const goOn = paused && button("Go on", () => attempt(() => post("queue/resume")));
   const focused = parts.queue.contains(document.activeElement);
   parts.queue.replaceChildren(...line, ...waiting, h("span", { class: "end" }, goOn));
@@ -218,5 +241,9 @@ function showNotice() {
     notes.push(`Lost the connection at ${clock}. Runs go on; this page catches up by itself.`);
   }
   if (state.trouble) notes.push(state.trouble);
-  parts.notice.replaceChildren(...notes.map((note) => h("div", { class: "pill-note warn", role: "status" }, icon("warn"), h("span", null, note))));
+  parts.notice.replaceChildren(
+    ...notes.map((note) =>
+      h("div", { class: "pill-note warn", role: "status" }, icon("warn"), h("span", null, note)),
+    ),
+  );
 }

@@ -1,7 +1,20 @@
 // The frame of the page: bar, head of the composer, foot, dock, and the handle Gradio's own events use.
 
 import { button, h, icon } from "./dom.js";
-import { FIELDS, draft, endSending, onChange, parentRun, refresh, restoreWith, restored, set, setParent, ticket, watchAdvanced } from "./form.js";
+import {
+  FIELDS,
+  draft,
+  endSending,
+  onChange,
+  parentRun,
+  refresh,
+  restoreWith,
+  restored,
+  set,
+  setParent,
+  ticket,
+  watchAdvanced,
+} from "./form.js";
 import { mountCamera } from "./camera.js";
 import { mountFirstFrame, takePrompt } from "./firstframe.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
@@ -25,17 +38,50 @@ export function mountBar({ element }) {
 export function mountHead({ element, props, trigger, watch }) {
   const was = h("span", { class: "was-of" });
   const clean = button("Start clean", () => trigger("clean"), { class: "btn quiet clean" });
-  const close = h("button", { type: "button", class: "btn icon only-s", "aria-label": "Back to the notebook", onclick: leave }, icon("close"));
-  element.replaceChildren(h("div", { class: "head" }, h("h2", { tabindex: -1 }, "New run"), was, h("span", { class: "end" }, clean, close)));
+  const close = h(
+    "button",
+    { type: "button", class: "btn icon only-s", "aria-label": "Back to the notebook", onclick: leave },
+    icon("close"),
+  );
+  element.replaceChildren(
+    h(
+      "div",
+      { class: "head" },
+      h("h2", { tabindex: -1 }, "New run"),
+      was,
+      h("span", { class: "end" }, clean, close),
+    ),
+  );
   restoreWith("gradio", () => trigger("restore"));
   const take = () => {
     const { parent, values } = props.value;
-    for (const name of FIELDS) if (values && name in values && name !== "image" && name !== "camera") set(name, values[name]);
+    for (const name of FIELDS)
+      if (values && name in values && name !== "image" && name !== "camera") set(name, values[name]);
     setParent(parent ? { ...parent, values } : null);
-    was.replaceChildren(...(parent ? ["remix of ", h("a", { href: `#run-${parent.id}`, onclick: (event) => { event.preventDefault(); show(parent.id); } }, String(parent.number))] : []));
+    was.replaceChildren(
+      ...(parent
+        ? [
+            "remix of ",
+            h(
+              "a",
+              {
+                href: `#run-${parent.id}`,
+                onclick: (event) => {
+                  event.preventDefault();
+                  show(parent.id);
+                },
+              },
+              String(parent.number),
+            ),
+          ]
+        : []),
+    );
     clean.hidden = !parent;
   };
-  watch("value", () => { take(); compose(); });
+  watch("value", () => {
+    take();
+    compose();
+  });
   take();
 }
 
@@ -53,14 +99,39 @@ function leave() {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("wb-composing") && !document.querySelector("dialog[open]")) leave();
+  if (
+    event.key === "Escape" &&
+    document.body.classList.contains("wb-composing") &&
+    !document.querySelector("dialog[open]")
+  )
+    leave();
 });
 
 // ---- seed: roll and keep
 
 export function mountSeedTools({ element, trigger }) {
-  const roll = h("button", { type: "button", class: "btn icon", "aria-label": "Roll a new seed", title: "Roll a new seed", onclick: () => trigger("roll") }, icon("dice"));
-  const keep = h("button", { type: "button", class: "btn icon", "aria-label": "Keep this seed", title: "Keep this seed for the next runs", "aria-pressed": "false" }, icon("lock"));
+  const roll = h(
+    "button",
+    {
+      type: "button",
+      class: "btn icon",
+      "aria-label": "Roll a new seed",
+      title: "Roll a new seed",
+      onclick: () => trigger("roll"),
+    },
+    icon("dice"),
+  );
+  const keep = h(
+    "button",
+    {
+      type: "button",
+      class: "btn icon",
+      "aria-label": "Keep this seed",
+      title: "Keep this seed for the next runs",
+      "aria-pressed": "false",
+    },
+    icon("lock"),
+  );
   keep.addEventListener("click", () => {
     draft.keepSeed = !draft.keepSeed;
     if (draft.keepSeed && !draft.seed) trigger("roll");
@@ -73,7 +144,9 @@ export function mountSeedTools({ element, trigger }) {
 // ---- foot: the estimate, and what became of the press
 
 export function mountFoot({ element, props, watch }) {
-  element.replaceChildren(h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."));
+  element.replaceChildren(
+    h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."),
+  );
   watch("value", () => answered(props.value));
   groupRadios();
   watchAdvanced();
@@ -102,14 +175,18 @@ export function mountDock({ element }) {
   const title = h("b", null, "Nothing chosen yet");
   const line = h("p", null, "Start with a picture");
   const open = h("button", { type: "button", class: "btn primary", onclick: compose }, "New run");
-  element.replaceChildren(h("aside", { class: "dock", "aria-label": "Your draft" }, picture, h("div", null, title, line), open));
+  element.replaceChildren(
+    h("aside", { class: "dock", "aria-label": "Your draft" }, picture, h("div", null, title, line), open),
+  );
   onChange(() => {
     const { image } = draft;
     picture.classList.toggle("none", !image);
     picture.replaceChildren(image ? h("img", { src: image.thumb || image.url, alt: "" }) : icon("image"));
     const parent = parentRun();
     title.textContent = parent ? `Remix of ${parent.number}` : image ? "Your draft" : "Nothing chosen yet";
-    line.textContent = image ? `${draft.pathLabel}, ${draft.seed ? `seed ${draft.seed}` : "random seed"}` : "Start with a picture";
+    line.textContent = image
+      ? `${draft.pathLabel}, ${draft.seed ? `seed ${draft.seed}` : "random seed"}`
+      : "Start with a picture";
   });
 }
 

@@ -12,13 +12,26 @@ export function teach() {
   const page = h(
     "div",
     { class: "teach" },
-    h("h1", { class: "page-h", id: "wb-teach-h" }, "A picture, a few words, a path.", h("br"), "Then a video, kept here."),
-    h("p", { class: "lead" }, "Everything you generate becomes a numbered cell in this notebook, with its seed and settings, so you can come back to it and remix it."),
+    h(
+      "h1",
+      { class: "page-h", id: "wb-teach-h" },
+      "A picture, a few words, a path.",
+      h("br"),
+      "Then a video, kept here.",
+    ),
+    h(
+      "p",
+      { class: "lead" },
+      "Everything you generate becomes a numbered cell in this notebook, with its seed and settings, so you can come back to it and remix it.",
+    ),
     steps,
     begin,
     h("p", { class: "help" }, "Nothing runs until you press Generate."),
   );
-  session().then(({ examples }) => fill(steps, begin, examples), () => {});
+  session().then(
+    ({ examples }) => fill(steps, begin, examples),
+    () => {},
+  );
   return page;
 }
 
@@ -29,11 +42,34 @@ function fill(steps, begin, examples) {
   onChange(drawPath);
   drawPath();
   steps.replaceChildren(
-    step(first ? h("div", { class: "pic" }, h("img", { src: first.url, alt: first.title })) : h("div", { class: "pic" }), "1. First frame", "Your own picture, or one of the examples. The video begins with it."),
-    step(path, "2. Camera path", "Pick a preset, or type actions such as ", h("code", null, "w-16,dw-16"), "."),
-    step(pages(examples), "3. A kept run", "You can close the page meanwhile. The run goes on and waits here."),
+    step(
+      first
+        ? h("div", { class: "pic" }, h("img", { src: first.url, alt: first.title }))
+        : h("div", { class: "pic" }),
+      "1. First frame",
+      "Your own picture, or one of the examples. The video begins with it.",
+    ),
+    step(
+      path,
+      "2. Camera path",
+      "Pick a preset, or type actions such as ",
+      h("code", null, "w-16,dw-16"),
+      ".",
+    ),
+    step(
+      pages(examples),
+      "3. A kept run",
+      "You can close the page meanwhile. The run goes on and waits here.",
+    ),
   );
-  if (first) begin.replaceChildren(h("button", { type: "button", class: "btn", onclick: () => chooseExample(first) }, `Fill in: ${first.title}`));
+  if (first)
+    begin.replaceChildren(
+      h(
+        "button",
+        { type: "button", class: "btn", onclick: () => chooseExample(first) },
+        `Fill in: ${first.title}`,
+      ),
+    );
 }
 
 function step(picture, title, ...words) {
@@ -44,7 +80,13 @@ function step(picture, title, ...words) {
 function pages(examples) {
   const rows = examples.slice(0, 3).map((example, index) => {
     const lines = h("span", { class: "lines" }, h("i"), h("i"));
-    return h("span", { class: "mini-cell" }, h("b", null, String(3 - index)), h("img", { src: example.url, alt: "" }), lines);
+    return h(
+      "span",
+      { class: "mini-cell" },
+      h("b", null, String(3 - index)),
+      h("img", { src: example.url, alt: "" }),
+      lines,
+    );
   });
   return h("div", { class: "pic mini", "aria-hidden": "true" }, ...rows);
 }

@@ -14,10 +14,16 @@ export function toast(sentence, label = "", action = null) {
   const note = h("div", { class: "toast", role: "status" }, h("span", null, sentence), act, close);
   const end = () => note.remove();
   close.addEventListener("click", end);
-  act?.addEventListener("click", () => { end(); action(); });
+  act?.addEventListener("click", () => {
+    end();
+    action();
+  });
   let timer = setTimeout(end, SHOWN_MS);
   for (const event of ["pointerenter", "focusin"]) note.addEventListener(event, () => clearTimeout(timer));
-  for (const event of ["pointerleave", "focusout"]) note.addEventListener(event, () => { timer = setTimeout(end, SHOWN_MS); });
+  for (const event of ["pointerleave", "focusout"])
+    note.addEventListener(event, () => {
+      timer = setTimeout(end, SHOWN_MS);
+    });
   place.append(note);
   while (place.children.length > MOST) place.firstElementChild.remove();
 }

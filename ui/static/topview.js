@@ -6,7 +6,11 @@ import { s } from "./dom.js";
 export function topView(drawing) {
   const { size } = drawing;
   const lines = drawing.grid.map((d) => s("path", { class: "g", d }));
-  const map = s("svg", { class: "map", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": drawing.sentence }, ...lines);
+  const map = s(
+    "svg",
+    { class: "map", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": drawing.sentence },
+    ...lines,
+  );
   const add = (kind, d) => d && map.append(s("path", { class: kind, d }));
   add("v", drawing.first_view);
   add("v2", drawing.last_view);
