@@ -97,10 +97,11 @@ def generate(page: Page) -> Locator:
     """Press Generate and wait for the run's video to be playable; its cell."""
     number = page.locator("article.cell").count() + 1
     page.locator("#wb-generate").click()
-    cell = page.locator("article.cell[data-state=done]").filter(
-        has=page.locator(f"a.num:text-is('{number}')")
-    )
-    cell.wait_for(timeout=RUN_TIMEOUT_S * 1000)
+    cell = page.locator("article.cell").filter(has=page.locator(f"a.num:text-is('{number}')"))
+    ended = cell.and_(page.locator("[data-state=done], [data-state=failed]"))
+    ended.wait_for(timeout=RUN_TIMEOUT_S * 1000)
+    if cell.get_attribute("data-state") == "failed":
+        raise RuntimeError(cell.inner_text())
     cell.get_by_role("button", name=f"Play run {number}").click()
     video = cell.locator("video").element_handle()
     page.wait_for_function("video => video.readyState >= 2 && video.videoWidth > 0", arg=video)
