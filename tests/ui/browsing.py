@@ -128,7 +128,7 @@ class Visit:
 
     def numbers(self):
         """The numbers of the runs in the notebook."""
-        return {int(text) for text in self.page.locator(".cell > .num").all_inner_texts()}
+        return {int(text) for text in self.page.locator(".cell > .num").all_text_contents()}
 
     def cell(self, number, state=""):
         """The cell of a run, once it is in a state."""

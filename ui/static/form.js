@@ -17,7 +17,7 @@ const PLACES = {
   model: { label: "#wb-model [data-testid=block-info]", slot: "#wb-model", control: "input" },
 };
 const ADVANCED = new Set(["negative", "steps", "guidance", "model"]);
-// The order of the fields in every Gradio event of the form: see `Form.fields` in ui/composer.py.
+// The order of the fields in every Gradio event of the form: `FIELDS` of ui/forms.py.
 export const FIELDS = [
   "image",
   "prompt",
@@ -30,9 +30,10 @@ export const FIELDS = [
   "model",
 ];
 
-export const draft = { keepSeed: false, sending: false, pathProblem: "", pathLabel: "" };
+export const draft = { keepSeed: false, sending: false, uploading: false, pathLabel: "" };
 let parent = null; // {id, number, values, words} of the run this draft remixes
-const problems = new Map();
+const problems = new Map(); // field -> what is wrong with it
+let refusal = ""; // why the last press led to nothing, where no single field is to blame
 const listeners = new Set();
 
 /** Call `listener(name)` after any field changed; returns nothing, listeners live as long as the page. */
@@ -44,6 +45,7 @@ export function onChange(listener) {
 export function set(name, value) {
   if (JSON.stringify(draft[name]) === JSON.stringify(value)) return;
   draft[name] = value;
+  refusal = "";
   clearProblem(name);
   refresh(name);
 }
@@ -123,8 +125,10 @@ export function restored(values) {
 
 export function showProblem(name, message, fix = null) {
   const place = PLACES[name];
-  if (!place)
-    return void document.querySelector("#wb-foot .est")?.replaceChildren(problem("err-run", message));
+  if (!place) {
+    refusal = message;
+    return showReadiness();
+  }
   clearProblem(name);
   if (ADVANCED.has(name)) openAdvanced();
   const slot = document.querySelector(place.slot);
@@ -177,10 +181,10 @@ function showReadiness() {
   if (!generate || !line) return;
   generate.disabled = !ready();
   generate.setAttribute("aria-describedby", "wb-est");
-  generate.toggleAttribute("aria-busy", draft.sending);
-  if (draft.sending) generate.setAttribute("aria-busy", "true");
+  generate.setAttribute("aria-busy", String(draft.sending));
   const reason = missing();
   if (reason) line.textContent = reason;
+  else if (refusal) line.replaceChildren(problem("err-run", refusal));
   else setEstimate(line);
 }
 
@@ -213,6 +217,7 @@ let clientKey = randomKey();
 /** What the server must know beside the fields; one key for one press, however often it is sent. */
 export function ticket() {
   draft.sending = true;
+  refusal = "";
   showReadiness();
   setTimeout(endSending, 15000); // no answer: the page must not stay locked
   return {

@@ -65,7 +65,7 @@ async function loadMore(first = false) {
   loading = true;
   try {
     const { runs } = await get("runs", oldest ? { before: oldest, limit: PAGE } : { limit: PAGE });
-    for (const cell of runs) place(cell);
+    for (const cell of runs) placeNew(cell);
     oldest = runs.length === PAGE ? runs.at(-1).id : null;
     loaded = true;
     showEmptiness();
@@ -112,6 +112,11 @@ export function show(id) {
   known.element.focus({ preventScroll: true });
 }
 
+// An answer may be older than what was heard since it was asked for: it never replaces a cell.
+function placeNew(cell) {
+  if (!cells.has(cell.id)) place(cell);
+}
+
 function place(cell) {
   const known = cells.get(cell.id);
   if (known && JSON.stringify(known.cell) === JSON.stringify(cell)) return;
@@ -138,7 +143,7 @@ function place(cell) {
 async function attempt(action) {
   try {
     const { run } = await action();
-    if (run) place(run);
+    if (run) placeNew(run);
     return run;
   } catch (refusal) {
     toast(refusal instanceof Refusal ? refusal.message : "This did not work.");
@@ -174,7 +179,7 @@ export function answered(answer) {
   endSending();
   if (!answer) return;
   if (answer.error) return showProblem(answer.field, answer.error);
-  place(answer.run);
+  placeNew(answer.run);
   showEmptiness();
   announce(`Run ${answer.run.number} is queued.`);
   show(answer.run.id);

@@ -176,7 +176,7 @@ export function mountDock({ element }) {
   const line = h("p", null, "Start with a picture");
   const open = h("button", { type: "button", class: "btn primary", onclick: compose }, "New run");
   element.replaceChildren(
-    h("aside", { class: "dock", "aria-label": "Your draft" }, picture, h("div", null, title, line), open),
+    h("div", { class: "dock", role: "group", "aria-label": "Your draft" }, picture, h("div", null, title, line), open),
   );
   onChange(() => {
     const { image } = draft;
