@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from kernels.gated_delta import gated_delta
+from kernels.limit_length import limit_length
 from kernels.short_conv import short_conv
 from sanawm.config import TransformerConfig
 from sanawm.layers import RMSNorm
 from sanawm.rope import rotate
-from sanawm.ucpe import RayFrames, place
+from sanawm.ucpe import RayFrames, RayMap
 
 _TAPS = 4
 
@@ -116,10 +117,10 @@ class DeltaAttention(SelfAttention):
         key = self.heads(self.k_norm_cam(key, rectify=True, scale=self._key_scale(key)))
         value = self.heads(self.v_proj_cam(x_BTSD))
         limit = self.config.cam_rms_downscale == "all"
-        query, _ = place(query, rays.query, limit=limit)
-        key, growth_BTSN = place(key, rays.key, limit=limit)
-        value, _ = place(value, rays.key, limit=limit)
-        discount_BT1N = growth_BTSN.square().mean(2, keepdim=True).clamp_min(1)
+        query, _ = _place(query, rays.query, limit=limit)
+        key, growth_BTSN = _place(key, rays.key, limit=limit)
+        value, _ = _place(value, rays.key, limit=limit)
+        discount_BT1N = growth_BTSN.mean(2, keepdim=True).clamp_min(1)
         answer = gated_delta(query, key, value, beta_BTSN / discount_BT1N, decay_BTN)
         return rays.answer(answer.to(x_BTSD.dtype))
 
@@ -147,7 +148,7 @@ class SoftmaxAttention(SelfAttention):
         value = self.heads(self.v_proj_cam(x_BTSD))
         limit = self.config.cam_rms_downscale != "none"
         query, key, value = (
-            place(x, ray_map, limit=limit)[0].to(x_BTSD.dtype)
+            _place(x, ray_map, limit=limit)[0].to(x_BTSD.dtype)
             for x, ray_map in ((query, rays.query), (key, rays.key), (value, rays.key))
         )
         return rays.answer(_softmax(query, key, value, self.config.camera_scale))
@@ -203,6 +204,14 @@ class CrossAttention(nn.Module):
         )
         read: Tensor = self.proj(read_BNXK.transpose(1, 2).reshape(x_BTSD.shape))
         return read
+
+
+def _place(x_BTSNK: Tensor, ray_map: RayMap, *, limit: bool) -> tuple[Tensor, Tensor]:
+    """Carry heads into the frames of their rays; with them their growth, squared, (B, T, S, N).
+
+    Rays far from the origin map vectors to very long ones, where the direction is what matters.
+    """
+    return limit_length(ray_map(x_BTSNK), _wide(x_BTSNK), limit=limit)
 
 
 def _softmax(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

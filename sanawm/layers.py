@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from kernels.rms_norm import rms_norm
+from kernels.silu_gate import silu_gate
 
 _TIME_CHANNELS = 256
 _MAX_PERIOD = 10_000.0
@@ -127,9 +128,7 @@ class FeedForward(nn.Module):
         wide_BTSF = nnf.silu(nnf.linear(x_BTSD, inverted.weight.flatten(1), inverted.bias))
         pictures = wide_BTSF.view(-1, height, wide_BTSF.shape[2] // height, wide_BTSF.shape[3])
         seen = depth(pictures.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).reshape(wide_BTSF.shape)
-        value_BTSF, gate_BTSF = seen.chunk(2, dim=-1)
-        mixed_BTSF = value_BTSF * nnf.silu(gate_BTSF)
-        return self._over_time(nnf.linear(mixed_BTSF, self.point_conv.conv.weight.flatten(1)))
+        return self._over_time(nnf.linear(silu_gate(seen), self.point_conv.conv.weight.flatten(1)))
 
     def _over_time(self, x_BTSD: Tensor) -> Tensor:
         """Add to each frame its temporal convolution, one product for each tap."""

@@ -133,24 +133,7 @@ def _inverse(motion_BTS44: Tensor) -> Tensor:
 
 def _repeat_diagonally(matrix_P44: Tensor, repeat: int) -> Tensor:
     """Block-diagonal matrices that hold each 4x4 matrix `repeat` times, (P, G, G)."""
-    identity = torch.eye(repeat, dtype=matrix_P44.dtype, device=matrix_P44.device)
-    blocks = torch.einsum("rq,pij->priqj", identity, matrix_P44)
-    return blocks.reshape(len(matrix_P44), 4 * repeat, 4 * repeat)
-
-
-def place(x_BTSNK: Tensor, ray_map: RayMap, *, limit: bool) -> tuple[Tensor, Tensor]:
-    """Map heads, and tell how many times longer each became, (B, T, S, N).
-
-    Rays far from the origin map vectors to very long ones. Under a limit a vector's root mean
-    square may shrink but not grow.
-    """
-    mapped_BTSNK = ray_map(x_BTSNK)
-    length_BTSN = torch.linalg.vector_norm(x_BTSNK, dim=-1)
-    reached_BTSN = torch.linalg.vector_norm(mapped_BTSNK, dim=-1)
-    if limit:
-        allowance = _EPSILON * x_BTSNK.shape[-1]
-        square = (length_BTSN.square() + allowance) / (reached_BTSN.square() + allowance)
-        scale_BTSN = square.sqrt().clamp(max=1)
-        mapped_BTSNK = mapped_BTSNK * scale_BTSN[..., None]
-        reached_BTSN = reached_BTSN * scale_BTSN
-    return mapped_BTSNK, reached_BTSN.clamp_min(_EPSILON) / length_BTSN.clamp_min(_EPSILON)
+    matrix = matrix_P44.new_zeros(len(matrix_P44), repeat, 4, repeat, 4)
+    for index in range(repeat):
+        matrix[:, index, :, index] = matrix_P44
+    return matrix.view(-1, 4 * repeat, 4 * repeat)

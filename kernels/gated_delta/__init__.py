@@ -15,6 +15,7 @@ channels, P = B*N.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -103,11 +104,11 @@ _gated_delta: Callable[..., Tensor] = _GatedDelta.apply
 
 def _scan(transition_TPKK: Tensor, update_TPKV: Tensor) -> Tensor:
     """Run state[t] = transition[t] @ state[t-1] + update[t] from a zero state."""
-    state_TPKV = torch.empty_like(update_TPKV)
-    state_TPKV[0] = update_TPKV[0]
-    for t in range(1, len(update_TPKV)):
-        previous = state_TPKV[t - 1]
-        torch.baddbmm(update_TPKV[t], transition_TPKK[t], previous, out=state_TPKV[t])
+    state_TPKV = update_TPKV.clone()
+    for transition, (before, after) in zip(
+        transition_TPKK.unbind()[1:], pairwise(state_TPKV.unbind()), strict=True
+    ):
+        after.baddbmm_(transition, before)
     return state_TPKV
 
 
