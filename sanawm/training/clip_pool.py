@@ -57,7 +57,7 @@ class ClipPool:
     """The clips of one split, of one size, in a folder."""
 
     def __init__(self, folder: Path, preset: TrainingPreset, split: Split, num_clips: int) -> None:
-        size = f"{preset.num_frames}x{preset.height}x{preset.width}"
+        size = f"{max(preset.lengths)}x{preset.height}x{preset.width}"
         self.folder = folder / f"{split}-{size}"
         self.preset = preset
         self.split = split
@@ -111,7 +111,7 @@ class ClipPool:
     def sample(self, batch: int, num_frames: int, generator: torch.Generator) -> ClipBatch:
         """Random windows of random clips and mirror images; poses start anew in each window."""
         indices = torch.randint(2 * len(self), (batch,), generator=generator).tolist()
-        last = self.preset.num_frames - num_frames
+        last = max(self.preset.lengths) - num_frames
         starts = torch.randint(last + 1, (batch,), generator=generator).tolist()
         return join(
             [
@@ -131,7 +131,7 @@ class ClipPool:
         first = index * self.shard_size
         clips = sample_clips(
             range(first, first + self.shard_size),
-            num_frames=self.preset.num_frames,
+            num_frames=max(self.preset.lengths),
             height=self.preset.height,
             width=self.preset.width,
             split=self.split,

@@ -59,7 +59,7 @@ def make_card(preset: TrainingPreset) -> ModelCard:
         fps=preset.fps,
         height=preset.height,
         width=preset.width,
-        lengths=tuple(sorted({preset.num_frames // 2 + 1, preset.num_frames})),
+        lengths=preset.lengths,
         num_frames=preset.num_frames,
         num_inference_steps=preset.num_inference_steps,
         guidance_scale=preset.guidance_scale,

@@ -2,8 +2,8 @@
 
 Latents are the principal components of rendered clips, fitted once and then fixed, so the
 decoder can go on learning after a transformer has been trained on them. The decoder starts as
-the inverse map and spends its time on detail; Gaussian noise on its input keeps it calm about
-what the transformer will hand it.
+the inverse map and spends its time on detail, and on smoothing what does not fit: its input
+carries noise of a random level, as the transformer's latents are never quite right.
 
 Shape letters: B batch, C channels, F frames, T latent frames, H, W rows and columns, N cells,
 P values of a cell, K principal components.
@@ -18,7 +18,7 @@ from sanawm.training.optimizers import Optimizers, ParameterGroup
 from sanawm.training.presets import TrainingPreset
 from sanawm.training.stage import Stage, StageSettings
 
-LATENT_NOISE = 0.06
+MAX_LATENT_NOISE = 0.5  # of a latent's spread; most clips get far less
 LINEAR_RATE = 0.05  # of the convolutions' rate
 JUDGED_BATCH = 4
 PCA_CLIPS = 1600
@@ -62,7 +62,9 @@ def reconstruction_loss(autoencoder: TinyVideoAutoencoder, video_BCFHW: Tensor) 
     """L1 on pixels and on their differences, and squared error, through noisy latents."""
     with torch.no_grad():
         latents_BCTHW = autoencoder.encode_raw(video_BCFHW)
-    noisy_BCTHW = latents_BCTHW + LATENT_NOISE * torch.randn_like(latents_BCTHW)
+    level_B = MAX_LATENT_NOISE * torch.rand(len(latents_BCTHW), device=latents_BCTHW.device) ** 2
+    noise_BCTHW = level_B.view(-1, 1, 1, 1, 1) * torch.randn_like(latents_BCTHW)
+    noisy_BCTHW = latents_BCTHW + noise_BCTHW
     decoded_BCFHW, _ = autoencoder.decode_raw(noisy_BCTHW, None)
     error = decoded_BCFHW - video_BCFHW
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()

@@ -3,8 +3,8 @@
 Flow matching with the first frame clean at timestep 0, as at generation; the loss looks at the
 other frames alone. A latent channel counts by its spread in the autoencoder's own units, so the
 network spends itself on what is seen. Captions are dropped for a share of the clips, which
-teaches the unconditional half of guidance. The first part of the time goes to clips half as
-long, which cost half as much and already teach the camera.
+teaches the unconditional half of guidance. The first part of the time goes to the shortest
+clips, which cost least and already teach the camera; then all lengths come in turn.
 
 Shape letters: B batch, C channels, T latent frames, H, W latent rows and columns, L tokens.
 """
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sanawm.rays import ray_inputs
 from sanawm.sampling import TIMESTEPS
 from sanawm.tiny_autoencoder import TinyVideoAutoencoder
-from sanawm.training.clip_pool import ClipBatch, ClipPool, mirror
+from sanawm.training.clip_pool import ClipBatch, ClipPool
 from sanawm.training.optimizers import Optimizers, ParameterGroup
 from sanawm.training.presets import TrainingPreset
 from sanawm.training.stage import Stage, StageSettings
@@ -105,64 +105,31 @@ def train_world_model(
     autoencoder.to(preset.device)
     model = WorldModel(preset, tokenizer).to(preset.device)
     stage = Stage(model, make_optimizers(model, preset), settings)
-    cache = LatentCache(autoencoder, pool, preset.device)
     probe = encode_clips(autoencoder, held_out.rows(0, PROBE_CLIPS), preset.device)
     weights_C = channel_weights(autoencoder)
 
     def loss() -> Tensor:
-        cache.refresh()
-        is_short = stage.budget.fraction < preset.short_share
-        clips = cache.sample(preset.transformer_batch, stage.generator, is_short=is_short)
-        return flow_loss(model, clips, weights_C, stage.generator)
+        pool.refresh()
+        num_frames = sample_length(preset, stage.budget.fraction, stage.generator)
+        clips = pool.sample(batch_of(preset, num_frames), num_frames, stage.generator)
+        latents = encode_clips(autoencoder, clips, preset.device)
+        return flow_loss(model, latents, weights_C, stage.generator)
 
     stage.run(loss, lambda judged: probe_losses(judged, probe, weights_C))
     return model
 
 
-class LatentCache:
-    """Latents of the pool's clips and of their mirror images, encoded once, as they come."""
-
-    def __init__(self, autoencoder: TinyVideoAutoencoder, pool: ClipPool, device: str) -> None:
-        self._autoencoder = autoencoder
-        self._pool = pool
-        self._device = device
-        self._parts: list[LatentClips] = []
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Encode shards that have been rendered since."""
-        self._pool.refresh()
-        for shard in self._pool.shards[len(self._parts) // 2 :]:
-            self._parts.append(encode_clips(self._autoencoder, shard, self._device))
-            self._parts.append(encode_clips(self._autoencoder, mirror(shard), self._device))
-
-    def sample(self, batch: int, generator: torch.Generator, *, is_short: bool) -> LatentClips:
-        """Random clips; short ones are their first halves, which causal latents allow."""
-        part_of = torch.randint(len(self._parts), (batch,), generator=generator).tolist()
-        rows = [
-            int(torch.randint(len(self._parts[part].captions), (1,), generator=generator))
-            for part in part_of
-        ]
-        chosen = [(self._parts[part], row) for part, row in zip(part_of, rows, strict=True)]
-        clips = LatentClips(
-            latents_BCTHW=torch.stack([part.latents_BCTHW[row] for part, row in chosen]).float(),
-            c2w_BF44=torch.stack([part.c2w_BF44[row] for part, row in chosen]),
-            intrinsics_BF4=torch.stack([part.intrinsics_BF4[row] for part, row in chosen]),
-            captions=[part.captions[row] for part, row in chosen],
-        )
-        return shorten(clips, self._autoencoder.temporal_stride) if is_short else clips
+def sample_length(preset: TrainingPreset, fraction: float, generator: torch.Generator) -> int:
+    """Frames of the next batch: the shortest at first, then any, by their shares."""
+    if fraction < preset.short_share:
+        return preset.lengths[0]
+    shares = torch.tensor(preset.length_shares)
+    return preset.lengths[int(torch.multinomial(shares, 1, generator=generator))]
 
 
-def shorten(clips: LatentClips, temporal_stride: int) -> LatentClips:
-    """The first half of each clip, a whole number of latent frames."""
-    latent_frames = clips.latents_BCTHW.shape[2] // 2 + 1
-    frames = temporal_stride * (latent_frames - 1) + 1
-    return LatentClips(
-        latents_BCTHW=clips.latents_BCTHW[:, :, :latent_frames],
-        c2w_BF44=clips.c2w_BF44[:, :frames],
-        intrinsics_BF4=clips.intrinsics_BF4[:, :frames],
-        captions=clips.captions,
-    )
+def batch_of(preset: TrainingPreset, num_frames: int) -> int:
+    """Clips in a batch: about as many frames in all, whatever their length."""
+    return max(1, preset.transformer_batch * preset.num_frames // num_frames)
 
 
 @torch.no_grad()
