@@ -27,8 +27,7 @@ def make_runs(page: Page) -> bytes:
         live_page.take_example(page, example)
         page.locator(f"[data-preset={preset}]").click()
         cell = live_page.generate(page)
-    address = cell.locator("video").get_attribute("src")
-    assert address is not None
+    address = cell.locator("video").evaluate("video => video.currentSrc")
     return bytes(page.request.get(address).body())
 
 
