@@ -1,9 +1,9 @@
 """Short depthwise convolution over time, the same forward and backward in time.
 
 Four taps seen from both sides make seven, symmetric around the present frame; so the
-gradient with respect to the input is the same convolution again. Written as shifted sums:
-PyTorch's depthwise conv1d is an order of magnitude slower on a CPU, most of all backward.
-`reference.py` has the definition.
+gradient with respect to the input is the same convolution again. On CUDA a Triton kernel runs
+(`fused.py`), elsewhere shifted sums: PyTorch's depthwise conv1d is an order of magnitude slower
+on a CPU, most of all backward. `reference.py` has the definition.
 
 Shape letters: B batch, T frames, S tokens in a frame, C channels, J taps.
 """
@@ -42,6 +42,10 @@ _short_conv: Callable[..., Tensor] = _ShortConv.apply
 
 
 def _convolve(x_BTSC: Tensor, tap_JC: Tensor) -> Tensor:
+    if x_BTSC.is_cuda and x_BTSC.dtype != torch.float64:
+        from kernels.short_conv.fused import convolve  # triton is there wherever CUDA is
+
+        return convolve(x_BTSC, tap_JC)
     y_BTSC = x_BTSC * tap_JC[0]
     for j in range(1, min(len(tap_JC), x_BTSC.shape[1])):
         y_BTSC[:, j:].addcmul_(x_BTSC[:, :-j], tap_JC[j])
