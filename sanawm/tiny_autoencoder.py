@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 from einops import rearrange
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as nnf
@@ -208,12 +209,29 @@ def load_tiny_autoencoder(folder: Path) -> TinyVideoAutoencoder:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise ModelFilesMissingError(f"The autoencoder's file {folder / name} is missing.")
-    settings = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    settings = {key: value for key, value in settings.items() if not key.startswith("_")}
-    autoencoder = TinyVideoAutoencoder(TinyAutoencoderConfig(**settings))
-    weights = {key: value.float() for key, value in load_file(folder / WEIGHTS_FILE).items()}
-    autoencoder.load_state_dict(weights, strict=True)
+    try:
+        settings = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        settings = {key: value for key, value in settings.items() if not key.startswith("_")}
+        autoencoder = TinyVideoAutoencoder(TinyAutoencoderConfig(**settings))
+        weights = {key: value.float() for key, value in load_file(folder / WEIGHTS_FILE).items()}
+    except (ValueError, TypeError, SafetensorError) as error:
+        raise ModelFilesMissingError(f"The autoencoder in {folder} is broken: {error}.") from error
+    _check_complete(folder, autoencoder, weights)
+    autoencoder.load_state_dict(weights)
     return autoencoder.eval()
+
+
+def _check_complete(
+    folder: Path, autoencoder: TinyVideoAutoencoder, weights: dict[str, Tensor]
+) -> None:
+    expected = {name: tensor.shape for name, tensor in autoencoder.state_dict().items()}
+    found = {name: tensor.shape for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ModelFilesMissingError(
+                f"The autoencoder's weights in {folder} do not fit its {CONFIG_FILE}: {name} is "
+                "missing, unknown or of another shape."
+            )
 
 
 def config_to_dict(config: TinyAutoencoderConfig) -> dict[str, object]:

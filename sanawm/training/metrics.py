@@ -13,6 +13,7 @@ from torch.nn import functional as nnf
 
 MAX_PSNR = 50.0  # dB; beyond, pictures look the same, and one still camera would rule a mean
 DEPTH_TOLERANCE = 0.04  # relative; a surface this much nearer in frame 0 hides the point
+NEAREST = 0.05  # metres before the camera
 SSIM_WINDOW = 7
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 CONFIDENCE = 1.959964  # standard deviations that hold 95 % of a normal distribution
@@ -66,7 +67,8 @@ def visible_from_first(
     points_BHW3 = _points(depth_BHW, c2w_B44, intrinsics_B4)
     u, v, z = _project(points_BHW3, intrinsics_B4)
     rows, columns = depth_BHW.shape[-2:]
-    inside = (z > 0.05) & (u >= 0) & (u <= columns - 1) & (v >= 0) & (v <= rows - 1)
+    inside = (u >= -0.5) & (u <= columns - 0.5) & (v >= -0.5) & (v <= rows - 0.5)
+    inside = inside & (z > NEAREST)
     seen = nnf.grid_sample(
         depth_first_BHW[:, None],
         _grid(u, v),
