@@ -113,7 +113,7 @@ def test_a_remix_fills_the_form_and_remembers_its_parent(visit, photo):
 
     child = tab.cell(parent + 1, "done")
     assert child.get_by_role("link", name=str(parent), exact=True).is_visible()
-    assert child.locator(".diffs").inner_text().split() == "path push in truck left".split()
+    assert " ".join(child.locator(".diffs").inner_text().split()) == "path push in truck left"
     assert kept in child.locator(".facts").inner_text()
     tab.page.get_by_role("button", name="Start clean").click()
     wait_until(lambda: prompt.input_value() == "", 120)

@@ -99,8 +99,9 @@ function send(file) {
 
 function draw() {
   const image = view.props.value;
-  const fits = image ? describeFit(image) : "";
-  view.element.querySelector(".lab .end").textContent = fits;
+  const end = view.element.querySelector(".lab .end");
+  end.textContent = image ? image.credit || describeFit(image) : "";
+  end.title = image ? describeFit(image) : "";
   view.element.querySelector(".body").replaceChildren(image ? chosen(image) : empty());
 }
 
@@ -120,8 +121,7 @@ function chosen(image) {
   );
   if (over) picture.append(h("span", { class: "over" }, "Let go to use this picture"));
   if (reading) picture.append(h("span", { class: "rough" }, `Reading ${reading}`));
-  const credit = image.credit ? h("p", { class: "help credit" }, image.credit) : null;
-  return h("div", null, h("div", { class: "ff" }, picture, exampleRow("ex")), credit);
+  return h("div", { class: "ff" }, picture, exampleRow("ex"));
 }
 
 function fileButton(label) {
