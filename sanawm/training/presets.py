@@ -50,7 +50,7 @@ class TrainingPreset:
     transformer_other_rate: float = 3e-3
     short_share: float = 0.4  # of the transformer's time, on the shortest clips alone
     training_shift: float = 2.0
-    num_inference_steps: int = 8
+    num_inference_steps: int = 4
     guidance_scale: float = 1.0
     shift: float = 3.0
     translation_speed: float = 0.09  # metres a frame
