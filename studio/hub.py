@@ -78,6 +78,15 @@ class Hub:
         self._ping_s = ping_s
         self._followers: set[_Follower] = set()
         self._reader: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """End every stream, from whatever thread: a server waits for its open connections."""
+        self._closed = True
+        for follower in list(self._followers):
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(follower.woken.set)
 
     @property
     def is_full(self) -> bool:
@@ -89,14 +98,14 @@ class Hub:
 
         The snapshot has what changed after `after_rev`; without one, what waits and runs now.
         """
-        follower = _Follower()
+        follower, self._loop = _Follower(), asyncio.get_running_loop()
         self._followers.add(follower)
         try:
             now = await asyncio.to_thread(self._current_rev)
             self._keep_reading(now)
             snapshot = await asyncio.to_thread(self._read, now if after_rev is None else after_rev)
             yield snapshot
-            while True:
+            while not self._closed:
                 self._keep_reading(now)
                 event = await follower.take(self._ping_s)
                 if event is None or event.rev > snapshot.rev:
@@ -111,7 +120,7 @@ class Hub:
 
     async def _follow_database(self, seen: int) -> None:
         """Hand out what came after a revision, until nobody follows any more."""
-        while self._followers:
+        while self._followers and not self._closed:
             rev = await asyncio.to_thread(self._current_rev)
             if rev != seen:
                 event = await asyncio.to_thread(self._read, seen)

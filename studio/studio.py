@@ -78,6 +78,7 @@ class Studio:
 
     def stop(self) -> None:
         """Stop the worker within some seconds; its run goes back into the queue."""
+        self.hub.close()
         self._supervisor.stop()
 
     def card(self, model: str = "") -> ModelCard:

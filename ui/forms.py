@@ -63,7 +63,7 @@ def form_of(run: RunView, image: AssetView, card: ModelCard) -> dict[str, Any]:
 def words_of(run: RunView) -> dict[str, str]:
     """What the fields of a run were, in few words, for "was …" beside a changed field."""
     return {
-        "image": "another picture",
+        "image": "another",
         "prompt": "different",
         "camera": run.path_label[:1].lower() + run.path_label[1:],
         "length": f"{(run.num_frames - 1) / run.fps:g} s",
@@ -164,7 +164,7 @@ def _seed(value: Any) -> int | None:
         return None
     if not (text.isascii() and text.isdigit()):
         raise InvalidRequestError(
-            "The seed must be a whole number, or empty for a random one.", field="seed"
+            "A seed is a whole number. Leave it empty for a random one.", field="seed"
         )
     return int(text)
 

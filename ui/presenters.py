@@ -67,7 +67,7 @@ def cell(run: RunView, *, model_title: str, unit: str, fov_degrees: float) -> di
         "created_at": run.created_at,
         "size": [run.width, run.height],
         "status": _status(run),
-        "left": f"about {duration(run.eta_s)} left" if run.eta_s is not None else "",
+        "left": f"about {duration(max(run.eta_s, 1))} left" if run.eta_s is not None else "",
         "stages": stages(run) if run.state == "running" else [],
         "rough": f"Rough preview, step {run.step}" if run.preview else "",
         "percent": _percent(run),
@@ -183,8 +183,7 @@ def _status(run: RunView) -> dict[str, str]:
     """The state line of a slim cell and the sentences below it."""
     what = f"{run.path_label}, {length(run.num_frames, run.fps)}, seed {run.seed}."
     if run.state == "queued":
-        start = f"Starts in about {duration(run.eta_s)}. " if run.eta_s is not None else ""
-        return {"title": _place(run.queue_position), "text": "", "detail": start + what}
+        return {"title": _place(run.queue_position), "text": "", "detail": _start(run) + what}
     if run.state == "failed":
         title, text = _split_error(run.error)
         return {"title": title, "text": text, "detail": f"{what}{_stopped(run)}"}
@@ -198,6 +197,12 @@ def _place(position: int | None) -> str:
     if not position:
         return "Queued, next in line"
     return f"Queued, {position} {'run' if position == 1 else 'runs'} ahead"
+
+
+def _start(run: RunView) -> str:
+    if run.eta_s is None:
+        return ""
+    return f"Starts in about {duration(run.eta_s)}. " if run.eta_s >= 1 else "Starts at once. "
 
 
 def _split_error(error: str) -> tuple[str, str]:

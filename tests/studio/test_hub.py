@@ -166,6 +166,23 @@ def test_streams_are_limited(source):
     follow(source, steps)
 
 
+def test_closing_ends_every_stream_at_once(source):
+    async def steps():
+        hub = Hub(lambda: source.rev, source.read, poll_s=0.001, ping_s=3600)
+        pages = [hub.follow() for _ in range(3)]
+        for page in pages:
+            await next_change(page)
+        waiting = [asyncio.create_task(anext(page, "ended")) for page in pages]
+        await asyncio.sleep(0.01)
+        await asyncio.to_thread(hub.close)
+        async with asyncio.timeout(60):
+            assert set(await asyncio.gather(*waiting)) <= {None, "ended"}
+            for page in pages:
+                assert [event async for event in page] == []
+
+    asyncio.run(steps())
+
+
 def test_a_studio_s_hub_tells_of_a_new_run(studio, submit):
     async def steps():
         events = studio.hub.follow()

@@ -134,6 +134,7 @@ function show(path, source) {
   draft.pathLabel = path.label;
   draft.map = path.map;
   clearProblem("camera");
+  parts.map.classList.remove("stale");
   parts.map.replaceChildren(topView(path.map));
   parts.words.textContent = parts.words.title = path.summary;
   if (source.kind !== "actions") parts.input.value = path.actions;
@@ -147,6 +148,8 @@ function show(path, source) {
 }
 
 function refuse(refusal, source) {
+  parts.map.classList.add("stale"); // what is drawn is the path before this one
+  parts.words.textContent = parts.words.title = "";
   parts.count.replaceChildren();
   if (source.kind === "actions" && document.activeElement !== parts.input) parts.input.value = source.actions;
   const fix = refusal.fix && {

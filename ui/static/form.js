@@ -167,7 +167,8 @@ function missing() {
   if (!draft.image) return "Choose a first frame to begin.";
   if (draft.uploading) return "The first frame is on its way.";
   if (problems.has("camera")) return "The camera path needs a correction.";
-  if (problems.size) return "One field needs a correction.";
+  // A refused picture leaves the one before it in place.
+  if ([...problems.keys()].some((name) => name !== "image")) return "One field needs a correction.";
   return "";
 }
 
