@@ -157,8 +157,8 @@ def test_bad_input_is_a_sentence_at_the_field_and_the_page_lives_on(visit, photo
     first_frame = tab.page.locator("#wb-first-frame")
 
     tab.choose(notes)
-    first_frame.get_by_text("notes.png").wait_for()
-    assert first_frame.get_by_text("Drop another picture").is_visible()
+    first_frame.get_by_text("Drop another picture").wait_for()
+    assert first_frame.get_by_text("notes.png").is_visible()
     tab.choose(bomb)
     first_frame.get_by_text("12,000 × 12,000").wait_for()
     assert tab.page.locator("#wb-generate").is_disabled()
