@@ -18,8 +18,6 @@ from dataclasses import dataclass
 import environment
 import start
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
 
 @dataclass(frozen=True)
 class Gate:
@@ -44,7 +42,7 @@ def gates(with_slow: bool) -> list[Gate]:
 
 def install_browser() -> None:
     """Have a Chromium for the page's tests, where that can be done without asking anyone."""
-    if any(shutil.which(name) for name in BROWSERS):
+    if environment.find_browser():
         return
     allowed = hasattr(os, "geteuid") and (os.geteuid() == 0 or bool(os.environ.get("CI")))
     if not allowed or shutil.which("apt-get") is None:

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST_PYTHON = (3, 11)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OFFLINE_SIGNS = (
     "NewConnectionError",
     "NameResolutionError",
@@ -104,6 +105,11 @@ def is_installed(name: str, requirements: Sequence[str]) -> bool:
 def has_nvidia_driver() -> bool:
     """Whether an NVIDIA driver is loaded, asked without loading anything."""
     return Path("/proc/driver/nvidia/version").is_file() or shutil.which("nvidia-smi") is not None
+
+
+def find_browser() -> str | None:
+    """Where a Chromium lies that Playwright can drive; it brings none of its own."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def answers(url: str, seconds: float) -> bool:

@@ -5,7 +5,6 @@ pixels. Needs the development tools and a Chromium.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import environment
 from playwright.sync_api import Locator, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ROOT = environment.ROOT
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 START_TIMEOUT_S = 120.0
 PATIENCE_S = 120.0  # for anything on the page but a whole run
@@ -65,12 +64,12 @@ def look_at(
     address: str, *, width: int = 1280, height: int = 900, dark: bool = False
 ) -> Iterator[Page]:
     """A Chromium page on an address, twice as sharp as its size, without animations."""
-    found = [path for name in BROWSERS if (path := shutil.which(name))]
-    if not found:
+    browser_file = environment.find_browser()
+    if browser_file is None:
         sys.exit("There is no Chromium here; on Debian, `apt install chromium`.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=found[0],
+            executable_path=browser_file,
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
         )
         page = browser.new_page(

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+import environment
 import pytest
 from hypothesis import settings
 
@@ -28,15 +29,22 @@ settings.load_profile("gate")
 
 
 def pytest_collection_modifyitems(items):
-    """Tests marked `gpu` are skipped, visibly, where there is no CUDA device."""
-    marked = [item for item in items if item.get_closest_marker("gpu")]
-    if not marked:
-        return
+    """Tests marked `gpu` or `browser` are skipped, visibly, where there is none."""
+    _skip_marked(items, "gpu", _has_cuda, "needs a CUDA device")
+    _skip_marked(items, "browser", environment.find_browser, "needs a Chromium")
+
+
+def _skip_marked(items, mark, is_there, reason):
+    marked = [item for item in items if item.get_closest_marker(mark)]
+    if marked and not is_there():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has_cuda():
     import torch  # only a run that has such tests pays for it
 
-    if not torch.cuda.is_available():
-        for item in marked:
-            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+    return torch.cuda.is_available()
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import environment
 import httpx
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = environment.find_browser()
 BROWSER_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 PATIENCE_MS = 240_000  # a loaded machine with two cores; nothing waits this long unless it fails
 IGNORED = "Failed to load resource: the server responded with a status of 422"  # a refusal we test
