@@ -222,7 +222,7 @@ def test_a_killed_app_loses_no_queued_run_and_open_pages_catch_up(tmp_path, mode
 def test_the_keyboard_is_enough(visit):
     tab = visit()
     page = tab.page
-    page.get_by_role("button", name="Red room").focus()
+    page.get_by_role("button", name="Red room. CC0").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#wb-first-frame .ff img")
     page.get_by_role("radio", name="Push in").focus()
