@@ -17,6 +17,7 @@ FILLED = 0.5  # the share of the square a path may take
 SMALLEST_EXTENT = 1.0  # distance units: shorter paths are drawn short
 MOVED = 0.005  # distance units below which a path is a turn on the spot
 TURNED_DEGREES = 1.0
+ROOM_FOR_SCALE = 100  # pixels: a smaller drawing has no scale bar
 UNIT_WORDS = {"m": ("metre", "metres"), "unit": ("unit", "units")}
 
 
@@ -44,7 +45,7 @@ def top_view(
         "ticks": _ticks(pixels, headings, fps, size * 0.05),
         "arrow": _arrowhead(route) if moves else "",
         "start": [round(value, 1) for value in pixels[0]],
-        "scale": _scale_bar(step, step * per_unit, unit, size),
+        "scale": _scale_bar(step, step * per_unit, unit, size) if size >= ROOM_FOR_SCALE else None,
     }
 
 

@@ -75,20 +75,20 @@ def test_a_camera_that_stands_still_has_a_view_and_no_path():
 def test_the_path_stays_inside_the_square_and_the_scale_is_true(dx, dz):
     drawing = draw(straight(dx, dz))
 
-    for x, y in pixels(drawing["path"]):
-        assert 0 <= x <= SIZE
-        assert 0 <= y <= SIZE
-    (left, _), *_ = bar = pixels(drawing["scale"]["d"].replace("H", " 0 ").replace("v", " "))
-    assert left == 8
-    per_unit = (float(re.search(r"H([\d.]+)", drawing["scale"]["d"])[1]) - 8) / float(
-        drawing["scale"]["label"].split()[0]
+    route = pixels(drawing["path"]) or [drawing["start"]]
+    assert all(0 <= x <= SIZE and 0 <= y <= SIZE for x, y in route)
+    left, right = (
+        float(x) for x in re.match(r"M([\d.]+) [\d.]+H([\d.]+)", drawing["scale"]["d"]).groups()
     )
-    route = pixels(drawing["path"])
-    if route:
-        assert math.dist(route[0], route[-1]) / per_unit == pytest.approx(
-            math.hypot(dx, dz), rel=0.05, abs=0.05
-        )
-    assert bar
+    per_unit = (right - left) / float(drawing["scale"]["label"].split()[0])
+    length = math.dist(route[0], route[-1]) / per_unit
+    assert length == pytest.approx(math.hypot(dx, dz), rel=0.05, abs=0.05)
+
+
+def test_a_small_drawing_has_no_scale():
+    small = top_view(straight(0, 1), fps=8, label="Walk", unit="m", fov_degrees=60, size=88)
+
+    assert small["scale"] is None
 
 
 @given(turn=st.floats(-720, 720))

@@ -219,7 +219,7 @@ function showQueue() {
 
 function doing(cell) {
   const stage = cell.stages.find((one) => one.state === "now");
-  return stage ? stage.text.replace(/,.*/, "").toLowerCase() : "running";
+  return stage ? stage.text.replace(/(,| \d).*/, "").toLowerCase() : "running";
 }
 
 function meter(cell) {
