@@ -6,6 +6,7 @@ one is the bundled model itself, from a photo to a video that plays.
 
 import itertools
 
+import httpx
 import pytest
 from browsing import BROWSER_ARGUMENTS, CHROMIUM, ROOT, RunningApp, Visit, wait_until
 from PIL import Image
@@ -246,6 +247,13 @@ def test_the_keyboard_is_enough(visit):
     tab.cell(number + 1, "done")
     page.keyboard.press("r")
     page.locator("#wb-head").get_by_text(f"remix of {number}").wait_for()
+
+
+def test_a_page_elsewhere_cannot_reach_this_computer_under_a_name_of_its_own(app):
+    with httpx.Client(base_url=app.url) as client:
+        assert client.get("/config", headers={"Host": "evil.example"}).status_code == 400
+        assert client.get("/openapi.json").status_code == 404
+        assert client.get("/monitoring/summary").status_code in (403, 404)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
