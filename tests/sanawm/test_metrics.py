@@ -134,6 +134,22 @@ def test_a_wall_that_a_box_had_hidden_is_not_visible():
     np.testing.assert_array_equal(seen[0].numpy()[~is_edge], expected[~is_edge])
 
 
+@pytest.mark.parametrize("shift", [(0.3, 0.0), (-0.3, 0.0), (0.0, 0.2), (0.0, -0.2)])
+def test_what_was_beyond_a_border_of_the_first_frame_is_not_visible(shift):
+    rows, columns, focal, depth = 24, 40, 30.0, 2.0
+    intrinsics = torch.tensor([[focal, focal, columns / 2, rows / 2]])
+    wall = torch.full((1, rows, columns), depth)
+    seen = visible_from_first(wall, wall, yaw(0.0, (*shift, 0.0))[None], intrinsics)[0]
+    moved_x, moved_y = (focal * part / depth for part in shift)  # pixels, 4.5 or 3 or none
+    v, u = np.mgrid[:rows, :columns]
+    inside_x = (u + moved_x >= -0.5) & (u + moved_x <= columns - 0.5)
+    inside_y = (v + moved_y >= -0.5) & (v + moved_y <= rows - 0.5)
+    expected = inside_x & inside_y
+    is_edge = (np.abs(u + moved_x + 0.5) < 0.6) | (np.abs(u + moved_x - columns + 0.5) < 0.6)
+    assert not expected.all()
+    np.testing.assert_array_equal(seen.numpy()[~is_edge], expected[~is_edge])
+
+
 def test_a_homography_is_all_of_a_pure_turn():
     seeds = [1, 2, 3, 5]
     poses = torch.stack((torch.eye(4), yaw(9.0)))
