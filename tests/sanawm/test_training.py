@@ -1,9 +1,11 @@
-"""The loop that both networks share: budgets, optimisers, averages, states, the journal."""
+"""The loop that both networks share: budgets, optimisers, averages, states, journal, presets."""
 
 import csv
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -22,7 +24,10 @@ from sanawm.training.optimizers import (
     ParameterGroup,
     orthogonalise,
 )
+from sanawm.training.presets import PRESETS
+from sanawm.training.publish import make_card
 from sanawm.training.stage import Stage, StageSettings
+from sanawm.training.train_world_model import batch_of, sample_length
 
 
 class Clock:
@@ -310,3 +315,38 @@ def test_a_terminal_sees_a_line_that_moves_and_a_log_only_lines_that_stay(
     assert "step 2" in text
     assert "step 1" not in text
     assert text.endswith("100%  done\n")
+
+
+def test_the_shortest_clips_come_first_and_then_all_lengths_by_their_shares():
+    preset = replace(
+        PRESETS["cpu"],
+        lengths=(9, 17, 33),
+        length_shares=(0.2, 0.5, 0.3),
+        short_share=0.4,
+        num_frames=17,
+    )
+    generator = torch.Generator().manual_seed(0)
+    early = {sample_length(preset, 0.39, generator) for _ in range(50)}
+    later = [sample_length(preset, 0.4, generator) for _ in range(3000)]
+    assert early == {9}
+    shares = [later.count(length) / 3000 for length in preset.lengths]
+    np.testing.assert_allclose(shares, preset.length_shares, atol=0.04)
+
+
+def test_batches_hold_about_as_many_frames_whatever_their_length():
+    preset = replace(PRESETS["cpu"], num_frames=17, transformer_batch=8)
+    assert [batch_of(preset, frames) for frames in (9, 17, 33, 65, 999)] == [15, 8, 4, 2, 1]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_fit_together(name):
+    preset = PRESETS[name]
+    card = make_card(preset)  # refuses lengths and sizes that no autoencoder could make
+    assert card.lengths == preset.lengths
+    assert preset.transformer.in_channels == card.latent_channels
+    assert preset.transformer.chunk_plucker_channels == 6 * card.temporal_stride
+    assert preset.transformer.caption_channels == preset.text.hidden_size
+    assert sum(preset.length_shares) == pytest.approx(1)
+    assert len(preset.length_shares) == len(preset.lengths)
+    assert preset.autoencoder_frames <= max(preset.lengths)
+    assert preset.first_clips <= preset.num_clips
