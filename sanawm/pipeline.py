@@ -8,7 +8,8 @@
 
 On a processor everything is float32. The same request with the same number of threads on the same
 machine gives the same latents, bit for bit. Closing the generator stops within a step and leaves
-no file behind.
+no file behind. A run may also end early with what there is: after the step in hand the estimate of
+the clean video, which the previews show, is decoded and saved.
 
 Shape letters: B batch, C channels, F frames, T latent frames, H, W rows and columns, L tokens,
 D text channels.
@@ -50,6 +51,8 @@ from sanawm.video import Frame, mp4_writer
 
 CACHE_LIMIT_BYTES = 2**30  # of each kind: texts, first frames
 
+WantsEnd = Callable[[], bool]  # whether the run shall end early with what there is
+
 
 @dataclass(kw_only=True, slots=True)
 class RunLog:
@@ -57,6 +60,7 @@ class RunLog:
 
     seconds: dict[str, float] = field(default_factory=dict)
     cached: list[str] = field(default_factory=list)
+    stopped_at: int | None = None  # the drawing step after which the run was asked to end
     _since: float = field(default_factory=time.perf_counter)
 
     def finish(self, stage: Stage) -> None:
@@ -85,9 +89,17 @@ class SanaWMPipeline:
 
     @torch.no_grad()
     def generate(
-        self, request: GenerationRequest, output: Path
+        self,
+        request: GenerationRequest,
+        output: Path,
+        *,
+        wants_end: WantsEnd = lambda: False,
     ) -> Generator[Progress | Finished, None, None]:
-        """Make the video `output` (an .mp4), telling every step, and at last what was made."""
+        """Make the video `output` (an .mp4), telling every step, and at last what was made.
+
+        `wants_end` is asked after every drawing step; where it says yes before the last one, the
+        video is made of the estimate at that step.
+        """
         check_request(request, self.card)
         shortage = (
             f"Not enough memory for {request.num_frames} frames. The prompt, the picture and the "
@@ -99,8 +111,10 @@ class SanaWMPipeline:
             first_frame = yield from self._read_photo(request, log)
             camera = self._read_camera(request)
             velocity = self._prepare(request, text_BLD, mask_BL, camera)
-            latents_BCTHW = yield from self._draw(request, velocity, first_frame, log)
-            record = make_record(request, self.card, self.parts.revision, log.cached)
+            latents_BCTHW = yield from self._draw(request, velocity, first_frame, wants_end, log)
+            record = make_record(
+                request, self.card, self.parts.revision, log.cached, log.stopped_at
+            )
             yield from self._save(latents_BCTHW, output, record, log)
         yield Finished(video=output, latents=latents_BCTHW, timings=log.seconds, record=record)
 
@@ -173,9 +187,10 @@ class SanaWMPipeline:
         request: GenerationRequest,
         velocity: Velocity,
         first_frame: "FirstFrame",
+        wants_end: WantsEnd,
         log: RunLog,
     ) -> Generator[Progress, None, Tensor]:
-        """Latents of the whole clip."""
+        """Latents of the whole clip, or the estimate of them where the run shall end early."""
         total = request.num_inference_steps
         yield Progress(stage="drawing", step=0, total=total)
         num_frames = self.card.num_latent_frames(request.num_frames)
@@ -191,6 +206,9 @@ class SanaWMPipeline:
             yield Progress(
                 stage="drawing", step=step + 1, total=total, preview=preview.webp(clean_BCTHW)
             )
+            if step + 1 < total and wants_end():
+                latents_BCTHW, log.stopped_at = clean_BCTHW, step + 1
+                break
         log.finish("drawing")
         return latents_BCTHW
 

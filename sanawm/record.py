@@ -20,9 +20,16 @@ SCHEMA = "wanderbook.run/1"
 
 
 def make_record(
-    request: GenerationRequest, card: ModelCard, revision: str, cached: list[str]
+    request: GenerationRequest,
+    card: ModelCard,
+    revision: str,
+    cached: list[str],
+    stopped_at: int | None,
 ) -> dict[str, Any]:
     """The record of one run; `revision` is the hash of the model's files.
+
+    `stopped_at` is the drawing step after which the run was ended and kept, None where all were
+    made.
 
     A picture is known by its name and content: where it lay on someone's disk is nobody's business.
     """
@@ -41,6 +48,7 @@ def make_record(
         "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "from_cache": cached,
+        "stopped_at": stopped_at,
     }
 
 

@@ -112,7 +112,7 @@ class Generation:
             self._report("opening", 0, 0)
         runner = self._bench.runner(model)
         spec = job_spec(self._database, run, image, model)
-        with closing(runner.run(spec, self._folder)) as events:
+        with closing(runner.run(spec, self._folder, lambda: False)) as events:
             for event in events:
                 if isinstance(event, Finished):
                     self._keep(event, run, image, path, model)

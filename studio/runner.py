@@ -5,7 +5,7 @@ it does so inside functions, in the worker.
 A run arrives as a plain mapping (`studio.worker.job_spec`) and leaves as files in its folder.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,13 +16,17 @@ from sanawm.request import GenerationRequest
 VIDEO = "video.mp4"
 
 Events = Generator[Progress | Finished, None, None]
+WantsEnd = Callable[[], bool]
 
 
 class Runner(Protocol):
     """Makes videos with one model; closing the iterator cancels within a step."""
 
-    def run(self, job_spec: Mapping[str, Any], folder: Path) -> Events:
-        """Write video.mp4, poster.jpg and thumb.webp into the folder, telling each step."""
+    def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
+        """Write video.mp4, poster.jpg and thumb.webp into the folder, telling each step.
+
+        Where `wants_end` says yes after a drawing step, the video is made of what there is then.
+        """
         ...
 
 
@@ -44,11 +48,12 @@ class PipelineRunner:
             model_folder, cache_folder=cache_folder, threads=threads
         )
 
-    def run(self, job_spec: Mapping[str, Any], folder: Path) -> Events:
+    def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Draw the run, then its stills."""
         from sanawm.video import write_poster, write_thumbnail
 
-        for event in self._pipeline.generate(_request(job_spec), folder / VIDEO):
+        request = _request(job_spec)
+        for event in self._pipeline.generate(request, folder / VIDEO, wants_end=wants_end):
             if isinstance(event, Finished):
                 write_poster(event.video, folder / "poster.jpg")
                 write_thumbnail(event.video, folder / "thumb.webp")

@@ -268,7 +268,7 @@ def test_a_long_path_leaves_its_poses_out_of_the_file_but_not_of_the_record(make
     poses[0] = np.eye(4)
     path = CameraPath.from_poses(poses, fps=8, source={"kind": "poses", "file": "walk.npy"})
     request = make_request(num_frames=961, camera_path=path)
-    record = make_record(request, ModelCard(), "revision", [])
+    record = make_record(request, ModelCard(), "revision", [], None)
     tags = tags_of(record)
     assert len(json.dumps(tags).encode()) < MAX_TAG_BYTES < len(json.dumps(record).encode())
     assert tags["request"]["camera_path"]["source"] == path.source

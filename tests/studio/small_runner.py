@@ -1,8 +1,8 @@
 """A runner that draws grey frames at once, or does what the prompt tells it to suffer.
 
-Prompts: "hold" shows step 2 over and over until the file `go` appears in the data folder; "freeze"
-sits inside step 2 until then; "die" and "die once" kill the process there; "no memory", "crash" and
-"sentence" raise. Any other prompt just works.
+Prompts: "hold" shows step 2 over and over until the file `go` appears in the data folder or the
+run shall end early; "freeze" sits inside step 2 until `go` appears; "die" and "die once" kill the
+process there; "no memory", "crash" and "sentence" raise. Any other prompt just works.
 """
 
 import os
@@ -22,12 +22,16 @@ class SmallRunner:
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
 
-    def run(self, job_spec, folder):
+    def run(self, job_spec, folder, wants_end):
         yield Progress(stage="prompt", step=1, total=1)
+        stopped_at = None
         for step in range(1, STEPS + 1):
             if step == 2:
-                yield from self.suffer(job_spec, folder)
+                yield from self.suffer(job_spec, folder, wants_end)
             yield Progress(stage="drawing", step=step, total=STEPS, preview=b"webp %d" % step)
+            if step < STEPS and wants_end():
+                stopped_at = step
+                break
         yield Progress(stage="saving", step=0, total=1)
         shades = [np.full((32, 128, 3), 20 * number, np.uint8) for number in range(3)]
         video = folder / "video.mp4"
@@ -38,13 +42,13 @@ class SmallRunner:
             video=video,
             latents=None,
             timings={"prompt": 0.1, "drawing": 0.4, "decoding": 0.2, "saving": 0.1},
-            record={"runner": "small"},
+            record={"runner": "small", "stopped_at": stopped_at},
         )
 
-    def suffer(self, job_spec, folder):
+    def suffer(self, job_spec, folder, wants_end):
         prompt, go = job_spec["prompt"], folder.parents[2] / "go"
         deadline = time.monotonic() + 60  # a test that failed leaves nothing running for ever
-        while prompt == "hold" and not go.exists() and time.monotonic() < deadline:
+        while prompt == "hold" and not (go.exists() or wants_end() or time.monotonic() > deadline):
             yield Progress(stage="drawing", step=2, total=STEPS)
             time.sleep(0.01)
         if prompt == "freeze":

@@ -35,7 +35,7 @@ def test_a_finished_run_has_whole_files_and_a_row(studio, database, submit, benc
     with av.open(str(folder / "video.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 3
     record = json.loads((folder / "run.json").read_text())
-    assert record["record"] == {"runner": "small", "threads": 1}
+    assert record["record"] == {"runner": "small", "stopped_at": None, "threads": 1}
     assert record["model_revision"] == view.model_revision
     assert CameraPath.load_npz(folder / "c2w.npz").num_frames == 17
     assert examine(database) == []

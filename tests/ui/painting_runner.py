@@ -1,6 +1,7 @@
 """A runner without a model: the first frame drifts to the left, each step shows a rough preview.
 
-Prompts: "slowly" takes its time, "forever" draws until it is cancelled, "sentence" fails with one.
+Prompts: "slowly" takes its time, "forever" draws until it is cancelled or shall end early,
+"sentence" fails with one.
 """
 
 import io
@@ -20,7 +21,7 @@ class PaintingRunner:
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
 
-    def run(self, job_spec, folder):
+    def run(self, job_spec, folder, wants_end):
         started = time.monotonic()
         prompt, steps = job_spec["prompt"], job_spec["num_inference_steps"]
         pause = {"slowly": 0.7, "forever": 0.2}.get(prompt.split(",")[0], 0.03)
@@ -28,6 +29,7 @@ class PaintingRunner:
         yield Progress(stage="prompt", step=1, total=1)
         time.sleep(pause)
         yield Progress(stage="first_frame", step=1, total=1)
+        stopped_at = None
         for step in range(1, steps + 1):
             time.sleep(pause)
             if prompt == "sentence" and step == 2:
@@ -37,9 +39,12 @@ class PaintingRunner:
             yield Progress(
                 stage="drawing", step=step, total=steps, preview=rough(wide, step / steps)
             )
-            while prompt == "forever" and step == 2:
+            while prompt == "forever" and step == 2 and not wants_end():
                 time.sleep(pause)
                 yield Progress(stage="drawing", step=step, total=steps)
+            if step < steps and wants_end():
+                stopped_at = step
+                break
         frames = job_spec["num_frames"]
         yield Progress(stage="decoding", step=0, total=frames)
         video = folder / "video.mp4"
@@ -55,7 +60,9 @@ class PaintingRunner:
             "decoding": 0.1,
             "saving": 0.1,
         }
-        yield Finished(video=video, latents=None, timings=timings, record={})
+        yield Finished(
+            video=video, latents=None, timings=timings, record={"stopped_at": stopped_at}
+        )
 
 
 def drift(wide, frames):
