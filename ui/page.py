@@ -1,7 +1,8 @@
-"""The one page: a bar, the composer at the left, the notebook beside it.
+"""The one page: a bar, the composer at the left, beside it the notebook, the queue or the settings.
 
 Gradio draws the frame and its own fields; everything else is drawn by `static/page.js` in
-`gr.HTML`s. Components carry ids that begin with wb-, and the styles hang on those alone.
+`gr.HTML`s. Components carry ids that begin with wb-, and the styles hang on those alone. All views
+are mounted at once; the address's hash says which one is seen.
 """
 
 import gradio as gr
@@ -13,14 +14,18 @@ from ui.static_files import mount
 
 BAR = """
 <header class="bar">
-  <a class="skip" href="#wb-book">Skip to the notebook</a>
-  <span class="word">Wanderbook</span>
+  <a class="skip" href="#/">Skip to the content</a>
+  <a class="word" href="#/">Wanderbook</a>
+  <nav class="nav links" aria-label="Pages"></nav>
   <div class="end">
     <span class="model"></span>
     <button type="button" class="btn icon open-keys" aria-label="Keyboard" title="Keyboard (?)">
     </button>
+    <button type="button" class="btn icon only-s open-menu" popovertarget="wb-menu"
+      aria-label="Pages"></button>
   </div>
 </header>
+<nav class="menu links" popover id="wb-menu" aria-label="Pages, small screens"></nav>
 <dialog class="sheet" id="wb-keys" aria-labelledby="wb-keys-h">
   <div class="sheet-h">
     <h2 id="wb-keys-h">Keyboard</h2>
@@ -39,6 +44,8 @@ def build_page(studio: Studio, storage: str) -> gr.Blocks:
         with gr.Row(elem_id="wb-studio"):
             composer = build_composer(studio)
             build_notebook(studio, composer, storage)
+            gr.HTML(None, elem_id="wb-queue-page", **mount("mountQueue"))
+            gr.HTML(None, elem_id="wb-settings", **mount("mountSettings"))
         gr.HTML(None, elem_id="wb-dock", **mount("mountDock"))
         gr.HTML(
             "<div class='toasts'></div>", elem_id="wb-toasts", elem_classes="wb", js_on_load=None

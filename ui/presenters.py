@@ -82,6 +82,7 @@ def state_of(status: StatusView, card_title: str) -> dict[str, Any]:
         "model": f"{card_title}, {doing}" if doing else card_title,
         "trouble": status.sentence,
         "queued": status.queued,
+        "running": status.running,
         "paused": status.paused,
     }
 

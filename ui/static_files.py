@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "static"
-STYLES = ("tokens.css", "base.css", "gradio.css", "composer.css", "notebook.css")
+STYLES = (
+    "tokens.css",
+    "base.css",
+    "gradio.css",
+    "frame.css",
+    "composer.css",
+    "notebook.css",
+    "queue.css",
+    "settings.css",
+)
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 

@@ -7,6 +7,7 @@ import { endSending, showProblem } from "./form.js";
 import { follow } from "./live.js";
 import { Refusal, get, post, randomKey, session } from "./server.js";
 import { toast } from "./toasts.js";
+import { currentView, showCount } from "./views.js";
 
 const PAGE = 12; // runs fetched at a time
 
@@ -42,6 +43,7 @@ export function mountNotebook({ element, props, trigger }) {
   new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && loadMore(), {
     rootMargin: "1200px",
   }).observe(parts.more);
+  addEventListener("wb:view", () => location.hash.startsWith("#run-") && show(location.hash.slice(5)));
   session()
     .finally(() => loadMore(true))
     .catch(() => {});
@@ -83,6 +85,7 @@ function hear(event) {
     if (before && before !== cell.state) tell(cell);
   }
   state = event.state;
+  showCount(state.queued + state.running);
   showModel();
   showQueue();
   showNotice();
@@ -103,8 +106,10 @@ function isInView(element) {
   return bottom > 60 && top < innerHeight - 120;
 }
 
-/** Scroll to a run and put the focus on it. */
-export function show(id) {
+/** Scroll to a run and put the focus on it; from another view, by the address of the run. */
+export async function show(id) {
+  if (currentView() !== "notebook") return void (location.hash = `#run-${id}`);
+  while (!cells.has(id) && oldest) await loadMore();
   const known = cells.get(id);
   if (!known) return;
   document.body.classList.remove("wb-composing");

@@ -19,8 +19,11 @@ import { mountCamera } from "./camera.js";
 import { mountFirstFrame, takePrompt } from "./firstframe.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
 import { answered, mountNotebook, show } from "./notebook.js";
+import { mountQueue } from "./queuepage.js";
+import { mountSettings } from "./settings.js";
+import { currentView, goTo, mountLinks } from "./views.js";
 
-export { mountCamera, mountFirstFrame, mountNotebook };
+export { mountCamera, mountFirstFrame, mountNotebook, mountQueue, mountSettings };
 
 export function mountBar({ element }) {
   const keys = element.querySelector("#wb-keys");
@@ -29,7 +32,9 @@ export function mountBar({ element }) {
   element.querySelector(".open-keys").addEventListener("click", () => keys.showModal());
   element.querySelector(".close-keys").addEventListener("click", () => keys.close());
   keys.addEventListener("click", (event) => event.target === keys && keys.close());
+  element.querySelector(".open-menu").append(icon("menu"));
   fillKeyList(keys.querySelector(".key-list"));
+  mountLinks(element);
   listenToKeys(compose);
 }
 
@@ -87,6 +92,8 @@ export function mountHead({ element, props, trigger, watch }) {
 
 /** Bring the composer into view: on a phone it opens as a sheet. */
 export function compose() {
+  const beside = matchMedia("(min-width: 981px), (max-width: 640px)").matches;
+  if (currentView() === "settings" || !beside) goTo("notebook");
   document.body.classList.add("wb-composing");
   document.getElementById("wb-body")?.scrollTo(0, 0);
   document.querySelector("#wb-head h2")?.focus({ preventScroll: true });
