@@ -8,6 +8,7 @@ are mounted at once; the address's hash says which one is seen.
 import gradio as gr
 
 from studio.studio import Studio
+from ui.api import build_api
 from ui.composer import build_composer
 from ui.notebook import build_notebook
 from ui.static_files import mount
@@ -50,4 +51,5 @@ def build_page(studio: Studio, storage: str) -> gr.Blocks:
         gr.HTML(
             "<div class='toasts'></div>", elem_id="wb-toasts", elem_classes="wb", js_on_load=None
         )
+        build_api(studio)
     return page

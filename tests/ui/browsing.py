@@ -22,8 +22,9 @@ IGNORED = "Failed to load resource: the server responded with a status of 422"  
 class RunningApp:
     """One program on one data folder and one port, which may be killed and started again."""
 
-    def __init__(self, program, folder, model):
+    def __init__(self, program, folder, model, *arguments, **environment):
         self.program, self.folder, self.model = program, folder, model
+        self.arguments, self.environment = arguments, environment
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
@@ -35,10 +36,11 @@ class RunningApp:
             "WANDERBOOK_MODEL": str(self.model),
             "PYTHONPATH": str(ROOT),
             "GRADIO_TEMP_DIR": str(self.folder / "gradio"),
+            **self.environment,
         }
         with (self.folder / "app.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(self.program), "--port", str(self.port)],
+                [sys.executable, str(self.program), "--port", str(self.port), *self.arguments],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,

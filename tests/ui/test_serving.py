@@ -41,13 +41,13 @@ from studio.studio import Studio
 from ui.page import build_page
 settings = Settings(data_folder=Path(sys.argv[1]), model_folder=Path(sys.argv[2]))
 page = build_page(Studio(settings, Database.open(settings.data_folder)), "Kept.")
-fields = ("api_visibility", "queue", "backend_fn")
+fields = ("api_name", "api_visibility", "queue", "backend_fn")
 events = [{name: event[name] for name in fields} for event in page.config["dependencies"]]
 print(json.dumps({"events": events, "torch": "torch" in sys.modules}))
 """
 
 
-def test_the_page_is_built_without_a_warning_and_offers_nothing_to_other_programs(settings):
+def test_the_page_is_built_without_a_warning_and_offers_programs_five_endpoints(settings):
     folders = [str(settings.data_folder), str(settings.model_folder)]
     command = [sys.executable, "-W", "error::UserWarning", "-c", BUILD, *folders]
 
@@ -55,6 +55,9 @@ def test_the_page_is_built_without_a_warning_and_offers_nothing_to_other_program
 
     built = json.loads(answer.stdout.splitlines()[-1])
     assert built["events"]
-    assert {event["api_visibility"] for event in built["events"]} == {"private"}
+    offered = {
+        event["api_name"] for event in built["events"] if event["api_visibility"] != "private"
+    }
+    assert offered == {"submit", "status", "cancel", "get_run", "list_runs"}
     assert not any(event["queue"] for event in built["events"] if event["backend_fn"])
     assert not built["torch"]
