@@ -1,0 +1,347 @@
+"""What the render queue costs, and how soon it is whole again after a kill.
+
+`python benchmarks/queue.py [--json] [--repeat N]`. The real app on two cores, with a runner that
+only waits in the pipeline's place: no figure holds any time of a model. Medians; those that end in
+p95 are the 95th percentile. Linux only: CPU time is read from /proc.
+
+    enqueue_ms        what a press on Generate costs at the server until the row is committed:
+                      the draft checked, its camera path resolved and kept, the row queued
+    add_ms            the last part of it alone, the queue's own statement
+    claim_ms          a worker takes the next of two hundred waiting runs
+    cancel_queued_ms  from the press on Cancel until a waiting run's row says cancelled
+    cancel_ms         the same for a run that is being made, in steps of 10 ms
+    sse_p95_ms        from the commit of a step until a page has heard of it: 50 pages, one run
+                      drawn with a step and a preview each 0.5 s, five runs waiting
+    page_cpu_percent  CPU of the page's process meanwhile, of one core; page_idle_percent: with
+                      nobody looking and nothing to do
+    recovery_s        from kill -9 of the worker until the row is queued again and a page knows
+    next_step_s       from the same kill until the run's next finished step
+"""
+
+import sys
+
+# Run as a program, this file's folder comes first in the search, and there this file would be
+# taken for the standard library's `queue`. Drop it before anything else is imported.
+if __name__ == "__main__":
+    del sys.path[0]
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(1, f"{sys.path[0]}/scripts")
+
+import environment
+import light_app
+import live_page
+from filelock import FileLock
+
+from storage.database import Database
+from storage.queue import Claim, Queue
+from storage.tables import Run
+from studio import submission
+from studio.models import ModelShelf
+from studio.settings import Settings
+from studio.studio import Studio
+from studio.views import Draft, RunView
+from studio.worker import GPU_LOCK
+
+SCRIPTS = environment.ROOT / "scripts"
+CORES = 2
+TARGETS = {
+    "enqueue_ms": 5.0,
+    "sse_p95_ms": 100.0,
+    "page_cpu_percent": 15.0,
+    "recovery_s": 3.0,
+}
+ROWS = 200
+PAGES = 50
+WAITING = 5
+STEP_S = 0.5
+STEPS = 40  # twenty seconds of drawing
+CANCELS = 20
+PATIENCE_S = 60.0
+
+
+class Notebook:
+    """A data folder, seen from this process like from a second app without a worker."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(data_folder=folder)
+        self.database = Database.open(folder)
+        self.queue = Queue(self.database, max_queued=2 * ROWS)
+        self.studio = Studio(self.settings, self.database, local_owner=True)
+        example = self.studio.examples()[0]
+        self._image = self.studio.use_example(example.id).sha256
+        self._clicks = itertools.count()
+
+    def draft(self, step_s: float, steps: int = 100) -> Draft:
+        """A run of so many steps that take so long each."""
+        return Draft(
+            image_sha256=self._image,
+            prompt=f"{step_s} s a step",
+            path_source={"kind": "preset", "preset": "push-in"},
+            num_frames=17,
+            num_inference_steps=steps,
+            guidance_scale=1.0,
+        )
+
+    def click(self) -> str:
+        """A client key nobody used yet."""
+        return f"benchmark-{next(self._clicks)}"
+
+    def submit(self, step_s: float, steps: int = 100) -> RunView:
+        """What a press on Generate does."""
+        return self.studio.submit(self.draft(step_s, steps), self.click(), "benchmark")
+
+    def cancel(self, run: RunView) -> None:
+        """What a press on Cancel does."""
+        self.studio.cancel(run.id, "benchmark")
+
+    def wait_for(self, run: RunView, condition: Callable[[Run], bool]) -> Run:
+        """The run's row as soon as it is so; looked at every other millisecond."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with self.database.read() as session:
+                row = session.get_one(Run, run.id)
+            if condition(row):
+                return row
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"run {row.number} is {row.state}, attempt {row.attempt}")
+            time.sleep(0.002)
+
+
+@contextmanager
+def notebook() -> Iterator[Notebook]:
+    """A fresh data folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        book = Notebook(Path(folder))
+        try:
+            yield book
+        finally:
+            book.database.close()
+
+
+@contextmanager
+def served(book: Notebook) -> Iterator[tuple[str, int]]:
+    """The app on a notebook: its address and its process."""
+    before = children(os.getpid())
+    settings = {
+        "WANDERBOOK_DATA": str(book.settings.data_folder),
+        "PYTHONPATH": os.pathsep.join([str(environment.ROOT), str(SCRIPTS)]),
+    }
+    with live_page.serve([str(SCRIPTS / "light_app.py")], settings) as (address, _):
+        [process] = children(os.getpid()) - before
+        yield address, process
+
+
+class Pages:
+    """Open pages in a process of their own."""
+
+    def __init__(self, address: str, count: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(SCRIPTS / "listeners.py"), address, str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != "ready\n":
+            raise RuntimeError("the pages could not be opened")
+
+    def heard(self) -> list[list[tuple[float, int, dict[str, str]]]]:
+        """Close them; for each page, when it heard of which revision."""
+        answer, _ = self._process.communicate("enough\n")
+        streams: list[list[tuple[float, int, dict[str, str]]]] = json.loads(answer)
+        return streams
+
+
+def first_word(stream: list[tuple[float, int, dict[str, str]]], rev: int) -> float:
+    """When a page first heard of a revision or of one after it."""
+    return min(seconds for seconds, heard, _ in stream if heard >= rev)
+
+
+def children(process: int) -> set[int]:
+    """The processes a process has started and not buried."""
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:  # ended while we looked
+            continue
+        if int(fields[1]) == process:
+            found.add(int(file.parent.name))
+    return found
+
+
+def cpu_seconds(process: int) -> float:
+    """What a process has used so far, all its threads together."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def milliseconds(action: Callable[[], Any]) -> float:
+    """How long it takes."""
+    begin = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - begin)
+
+
+def statements() -> dict[str, list[float]]:
+    """What single calls cost in a notebook of some hundred runs, with no page and no worker."""
+    taken: dict[str, list[float]] = {name: [] for name in ("enqueue", "cancel_queued")}
+    with notebook() as book:
+        for _ in range(ROWS):
+            draft, click = book.draft(0.01), book.click()
+            taken["enqueue"].append(
+                milliseconds(lambda d=draft, c=click: book.studio.submit(d, c, "benchmark"))
+            )
+            run = book.studio.runs(limit=1)[0]
+            taken["cancel_queued"].append(milliseconds(lambda r=run: book.cancel(r)))
+        model = ModelShelf(book.settings).default()
+        rows = [
+            submission.make_run(
+                book.database, model, book.draft(0.01), client_key=book.click(), visitor=""
+            )
+            for _ in range(ROWS)
+        ]
+        taken["add"] = [milliseconds(lambda r=row: book.queue.add(r)) for row in rows]
+        taken["claim"] = [milliseconds(lambda: book.queue.claim("benchmark")) for _ in rows]
+    return taken
+
+
+def live(book: Notebook, address: str, page: int) -> dict[str, float]:
+    """Fifty pages follow a run that this process makes, so that each commit's time is known."""
+    run, *waiting = (book.submit(STEP_S, STEPS) for _ in range(1 + WAITING))
+    claim = book.queue.claim("benchmark")
+    assert claim is not None
+    assert claim.run_id == run.id
+    pages = Pages(address, PAGES)
+    time.sleep(2 * STEP_S)  # what opening them set off is over
+    used, began, commits = cpu_seconds(page), time.monotonic(), []
+    for step in range(1, STEPS + 1):
+        commits.append(_draw(book, claim, step))
+        time.sleep(max(0.0, began + step * STEP_S - time.monotonic()))
+    share = 100 * (cpu_seconds(page) - used) / (time.monotonic() - began)
+    streams = pages.heard()
+    book.queue.finish(claim, "cancelled")
+    for other in waiting:
+        book.cancel(other)
+    delays = [
+        1000 * (first_word(stream, rev) - committed)
+        for stream in streams
+        for committed, rev in commits[:-1]
+    ]
+    return {"sse_ms": statistics.median(delays), "sse_p95_ms": p95(delays)} | {
+        "page_cpu_percent": share
+    }
+
+
+def _draw(book: Notebook, claim: Claim, step: int) -> tuple[float, int]:
+    """Show a step as a worker does; when it was committed, under which revision."""
+    folder = book.database.folder.attempt(claim.run_id, claim.attempt)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"preview-{step}.webp"
+    (folder / name).write_bytes(light_app.PREVIEW)
+    book.queue.report(claim, stage="drawing", step=step, total=STEPS, preview=name)
+    return time.time(), book.studio.rev()
+
+
+def idle_percent(page: int) -> float:
+    """CPU of the page's process with nobody looking."""
+    used, began = cpu_seconds(page), time.monotonic()
+    time.sleep(4)
+    return 100 * (cpu_seconds(page) - used) / (time.monotonic() - began)
+
+
+def cancels(book: Notebook) -> list[float]:
+    """From the press on Cancel until a running run's row says cancelled."""
+    taken = []
+    for _ in range(CANCELS):
+        run = book.submit(0.01)
+        book.wait_for(run, lambda row: row.step > 0)
+        begin = time.perf_counter()
+        book.cancel(run)
+        book.wait_for(run, lambda row: row.state == "cancelled")
+        taken.append(1000 * (time.perf_counter() - begin))
+    return taken
+
+
+def recovery(book: Notebook, address: str, page: int) -> tuple[float, float]:
+    """Seconds from kill -9 of the worker until a page knows, and until the next step."""
+    run, pages = book.submit(0.05), Pages(address, 1)
+    book.wait_for(run, lambda row: row.step > 1)
+    [worker] = children(page)
+    killed = time.time()
+    os.kill(worker, signal.SIGKILL)
+    rev = book.wait_for(run, lambda row: row.state == "queued" or row.attempt > 1).rev
+    book.wait_for(run, lambda row: row.attempt > 1 and row.step > 0)
+    next_step = time.time()
+    time.sleep(1)  # the page may still be hearing of it
+    [stream] = pages.heard()
+    book.cancel(run)
+    return first_word(stream, rev) - killed, next_step - killed
+
+
+def measure(repeat: int) -> dict[str, float]:
+    """Every figure, by name."""
+    figures: dict[str, float] = {}
+    for name, taken in statements().items():
+        figures |= {f"{name}_ms": statistics.median(taken), f"{name}_p95_ms": p95(taken)}
+    recoveries = []
+    with (
+        notebook() as book,
+        FileLock(book.settings.data_folder / GPU_LOCK) as lock,  # the app's worker has to wait
+        served(book) as (address, page),
+    ):
+        time.sleep(2)
+        figures["page_idle_percent"] = idle_percent(page)
+        figures |= live(book, address, page)
+        lock.release()
+        taken = cancels(book)
+        figures |= {"cancel_ms": statistics.median(taken), "cancel_p95_ms": p95(taken)}
+        recoveries.append(recovery(book, address, page))
+    for _ in range(repeat - 1):  # a fresh app each: the supervisor waits longer after each death
+        with notebook() as book, served(book) as (address, page):
+            recoveries.append(recovery(book, address, page))
+    known, next_step = zip(*recoveries, strict=True)
+    return figures | {
+        "recovery_s": statistics.median(known),
+        "next_step_s": statistics.median(next_step),
+    }
+
+
+def p95(values: list[float]) -> float:
+    """The 95th percentile."""
+    return statistics.quantiles(values, n=20)[-1]
+
+
+def main() -> None:
+    """Measure, print the table and, if asked, the same as one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--repeat", type=int, default=3, help="recoveries (default 3)")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    figures = measure(options.repeat)
+    for name, value in figures.items():
+        unit = {"ms": "ms", "percent": "%", "s": "s"}[name.rpartition("_")[2]]
+        target = f"target {TARGETS[name]:g}" if name in TARGETS else ""
+        print(f"{name:24}{value:8.2f} {unit:4}{target}".rstrip())
+    if options.json:
+        print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()
