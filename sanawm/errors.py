@@ -4,6 +4,7 @@ SanaWMError
   InvalidRequestError      the person can fix it: change an input
   ModelFilesMissingError   the operator can fix it: a model folder or file is not there, or broken
   NotEnoughMemoryError     the person can fix it: fewer frames or a smaller picture
+  DiskFullError            the person can fix it: free some space
 """
 
 
@@ -32,3 +33,7 @@ class ModelFilesMissingError(SanaWMError):
 
 class NotEnoughMemoryError(SanaWMError):
     """The device has not the memory for this request."""
+
+
+class DiskFullError(SanaWMError):
+    """There is no room left where a file was being written."""

@@ -1,10 +1,19 @@
 """Files that are either whole or absent: written under a temporary name, then renamed."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from sanawm.errors import DiskFullError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # the disk is full, or this account's share of it
+DISK_FULL = (
+    "The disk is full, so nothing was saved. The prompt, the picture and the path are kept. Free "
+    "some space, then try again."
+)
 
 
 @contextmanager
@@ -22,6 +31,17 @@ def whole_file(path: Path) -> Iterator[Path]:
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_shortage_as_sentence() -> Iterator[None]:
+    """Turn a write that found no room on the disk into DiskFullError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise DiskFullError(DISK_FULL) from error
 
 
 def _flush(path: Path) -> None:

@@ -30,6 +30,24 @@ class ModelParts:
     fingerprints: dict[str, str]  # of the files of each part
     revision: str  # one hash over all of them and the card
 
+    @property
+    def device(self) -> torch.device:
+        """Where the transformer draws."""
+        return self.transformer.x_embedder.matrix.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The numbers it draws with."""
+        return self.transformer.x_embedder.matrix.dtype
+
+    @property
+    def device_name(self) -> str:
+        """The device in words: "cpu, 2 threads", or what the graphics card is called."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        threads = torch.get_num_threads()
+        return f"{self.device.type}, {threads} {'thread' if threads == 1 else 'threads'}"
+
 
 def open_model(folder: Path) -> ModelParts:
     """Read a model folder, in float32."""

@@ -2,14 +2,14 @@
 
     prompt       texts to embeddings                                   (kept in a cache)
     first_frame  picture to its latent                                 (kept in a cache)
-    drawing      noise to latents, with a preview after every step
+    drawing      noise to latents, with a preview after every step     (kept where that is asked)
     decoding     latents to frames, encoded into the mp4 as they come
     saving       the mp4 gets its name once it is whole
 
 On a processor everything is float32. The same request with the same number of threads on the same
-machine gives the same latents, bit for bit. Closing the generator stops within a step and leaves
-no file behind. A run may also end early with what there is: after the step in hand the estimate of
-the clean video, which the previews show, is decoded and saved.
+machine gives the same latents, bit for bit, whatever the caches hold. Closing the generator stops
+within a step and leaves no file behind. A run may also end early with what there is: after the step
+in hand the estimate of the clean video, which the previews show, is decoded and saved.
 
 Shape letters: B batch, C channels, F frames, T latent frames, H, W rows and columns, L tokens,
 D text channels.
@@ -17,25 +17,27 @@ D text channels.
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from sanawm.cache import TensorCache, content_key, tensor_digest
+from sanawm.cache_keys import drawing_parts, numerics
+from sanawm.cache_policy import NO_CACHES, CachePolicy
 from sanawm.errors import SanaWMError
-from sanawm.image import fit_to, open_photo, photo_size
+from sanawm.files import disk_shortage_as_sentence
+from sanawm.inputs import InputReader
 from sanawm.latent_preview import LatentPreview
 from sanawm.model_parts import ModelParts, memory_shortage_as_sentence, open_model
-from sanawm.progress import Finished, Progress, Stage
-from sanawm.rays import camera_inputs
+from sanawm.picture import Picture, read_picture
+from sanawm.progress import STAGES, Finished, Progress, Stage
 from sanawm.record import make_record, tags_of
 from sanawm.request import GenerationRequest, check_request
+from sanawm.run_cache import RunCaches
 from sanawm.sampling import (
     Velocity,
     clean_estimate,
@@ -45,47 +47,48 @@ from sanawm.sampling import (
     seeded_noise,
     shifted_sigmas,
 )
-from sanawm.text import stack_texts
 from sanawm.transformer import CameraInputs
 from sanawm.video import Frame, mp4_writer
-
-CACHE_LIMIT_BYTES = 2**30  # of each kind: texts, first frames
 
 WantsEnd = Callable[[], bool]  # whether the run shall end early with what there is
 
 
 @dataclass(kw_only=True, slots=True)
 class RunLog:
-    """Seconds spent in each stage so far, and the stages whose result was kept from earlier."""
+    """Seconds spent in each stage so far, and where the run was ended early."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
-    cached: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    transformer_s: float = 0.0  # in the transformer alone
     stopped_at: int | None = None  # the drawing step after which the run was asked to end
     _since: float = field(default_factory=time.perf_counter)
 
     def finish(self, stage: Stage) -> None:
-        """The time since the last stage ended belongs to this one."""
+        """The time since a stage was last finished belongs to this one."""
         now = time.perf_counter()
-        self.seconds[stage] = now - self._since
+        self.seconds[stage] += now - self._since
         self._since = now
+
+    @contextmanager
+    def in_transformer(self) -> Iterator[None]:
+        """Count the block's time as the transformer's."""
+        began = time.perf_counter()
+        yield
+        self.transformer_s += time.perf_counter() - began
 
 
 class SanaWMPipeline:
-    """One opened model. The text encoder is read when a prompt is not in the cache."""
+    """One opened model. The text encoder is read when a prompt is in no cache."""
 
-    def __init__(self, parts: ModelParts, cache_folder: Path | None = None) -> None:
+    def __init__(self, parts: ModelParts) -> None:
         self.parts = parts
         self.card = parts.card
-        self._cache_folder = cache_folder
 
     @classmethod
-    def from_pretrained(
-        cls, folder: Path, *, cache_folder: Path | None = None, threads: int | None = None
-    ) -> "SanaWMPipeline":
+    def from_pretrained(cls, folder: Path, *, threads: int | None = None) -> "SanaWMPipeline":
         """Open a model folder; `threads` holds for the whole process from here on."""
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(open_model(Path(folder)), cache_folder)
+        return cls(open_model(Path(folder)))
 
     @torch.no_grad()
     def generate(
@@ -94,6 +97,7 @@ class SanaWMPipeline:
         output: Path,
         *,
         wants_end: WantsEnd = lambda: False,
+        caches: CachePolicy = NO_CACHES,
     ) -> Generator[Progress | Finished, None, None]:
         """Make the video `output` (an .mp4), telling every step, and at last what was made.
 
@@ -105,68 +109,79 @@ class SanaWMPipeline:
             f"Not enough memory for {request.num_frames} frames. The prompt, the picture and the "
             "path are kept. Try a shorter clip."
         )
-        with memory_shortage_as_sentence(shortage):
-            log = RunLog()
-            text_BLD, mask_BL = yield from self._read_texts(request, log)
-            first_frame = yield from self._read_photo(request, log)
-            camera = self._read_camera(request)
-            velocity = self._prepare(request, text_BLD, mask_BL, camera)
-            latents_BCTHW = yield from self._draw(request, velocity, first_frame, wants_end, log)
+        with memory_shortage_as_sentence(shortage), disk_shortage_as_sentence():
+            log, kept = RunLog(), RunCaches(caches, numerics(self.parts))
+            picture = read_picture(request.image, self.card)
+            log.finish("first_frame")
+            latents_BCTHW = yield from self._latents(request, picture, kept, wants_end, log)
             record = make_record(
-                request, self.card, self.parts.revision, log.cached, log.stopped_at
+                request,
+                self.parts,
+                image_sha256=picture.sha256,
+                caches=kept.report(),
+                stopped_at=log.stopped_at,
             )
             yield from self._save(latents_BCTHW, output, record, log)
         yield Finished(video=output, latents=latents_BCTHW, timings=log.seconds, record=record)
 
-    def _read_texts(
-        self, request: GenerationRequest, log: RunLog
-    ) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
-        """Embeddings (B, L, D) and mask (B, L): [negative, positive], or only the prompt."""
+    def _latents(
+        self,
+        request: GenerationRequest,
+        picture: Picture,
+        caches: RunCaches,
+        wants_end: WantsEnd,
+        log: RunLog,
+    ) -> Generator[Progress, None, Tensor]:
+        """Latents of the whole clip, kept or drawn; what ended early is never kept."""
+        deciding = drawing_parts(self.parts, request, picture)
+        found = caches.recall("stage1", deciding)
+        if found is not None:
+            yield from self._skip_drawing(request, picture, found["latents"], log)
+            return found["latents"]
+        inputs = InputReader(self.parts, caches)
+        latents_BCTHW = yield from self._draw_anew(request, picture, inputs, wants_end, log)
+        if log.stopped_at is None:
+            caches.keep("stage1", deciding, {"latents": latents_BCTHW}, log.transformer_s)
+        return latents_BCTHW
+
+    def _draw_anew(
+        self,
+        request: GenerationRequest,
+        picture: Picture,
+        inputs: InputReader,
+        wants_end: WantsEnd,
+        log: RunLog,
+    ) -> Generator[Progress, None, Tensor]:
+        """Read prompt, first frame and camera, and draw under them."""
         yield Progress(stage="prompt", step=0, total=1)
-        texts = [self._embed(request.prompt, negative=False, log=log)]
-        if request.guidance_scale != 1:
-            texts.insert(0, self._embed(request.negative_prompt, negative=True, log=log))
+        text_BLD, mask_BL = inputs.texts(request)
         log.finish("prompt")
         yield Progress(stage="prompt", step=1, total=1)
-        return stack_texts(texts)
-
-    def _embed(self, prompt: str, *, negative: bool, log: RunLog) -> Tensor:
-        return self._kept(
-            "text",
-            {
-                "prompt": prompt,
-                "chi_prompt": "" if negative else self.card.chi_prompt,
-                "text_length": self.card.text_length,
-                "model": [
-                    self.parts.fingerprints["text_encoder"],
-                    self.parts.fingerprints["tokenizer"],
-                ],
-            },
-            lambda: self.parts.text_encoder.encode(prompt, negative=negative),
-            log,
-        )
-
-    def _read_photo(
-        self, request: GenerationRequest, log: RunLog
-    ) -> Generator[Progress, None, "FirstFrame"]:
-        """The picture at the model's size, and its latent."""
         yield Progress(stage="first_frame", step=0, total=1)
-        photo = open_photo(request.image)
-        pixels_BCFHW = pixels_of(fit_to(photo, self.card.width, self.card.height))
-        latent_BCTHW = self._kept(
-            "latents",
-            {"pixels": tensor_digest(pixels_BCFHW), "model": self.parts.fingerprints["vae"]},
-            lambda: self.parts.autoencoder.encode(pixels_BCFHW),
-            log,
-        )
+        first_BCTHW = inputs.first_latent(picture)
         log.finish("first_frame")
         yield Progress(stage="first_frame", step=1, total=1)
-        return FirstFrame(pixels_BCFHW=pixels_BCFHW, latent_BCTHW=latent_BCTHW)
+        camera = inputs.camera(request, picture)
+        with log.in_transformer():
+            velocity = self._prepare(request, text_BLD, mask_BL, camera)
+        preview = LatentPreview(first_BCTHW, picture.pixels_BCFHW[:, :, 0])
+        start_BCTHW = self._start(request, first_BCTHW)
+        return (yield from self._draw(request, velocity, start_BCTHW, preview, wants_end, log))
 
-    def _read_camera(self, request: GenerationRequest) -> CameraInputs:
-        """Rays of the path; its intrinsics are in pixels of the picture as the file has it."""
-        size = photo_size(request.image)
-        return CameraInputs(*camera_inputs(request.camera_path, self.card, size))
+    def _skip_drawing(
+        self, request: GenerationRequest, picture: Picture, latents_BCTHW: Tensor, log: RunLog
+    ) -> Iterator[Progress]:
+        """Tell the stages up to drawing as done, with the last preview: the latents are known."""
+        for stage in STAGES[: STAGES.index("drawing")]:
+            yield Progress(stage=stage, step=0, total=1)
+            log.finish(stage)
+            yield Progress(stage=stage, step=1, total=1)
+        total = request.num_inference_steps
+        yield Progress(stage="drawing", step=0, total=total)
+        preview = LatentPreview(latents_BCTHW[:, :, :1], picture.pixels_BCFHW[:, :, 0])
+        log.finish("drawing")
+        webp = preview.webp(latents_BCTHW)
+        yield Progress(stage="drawing", step=total, total=total, preview=webp)
 
     def _prepare(
         self, request: GenerationRequest, text_BLD: Tensor, mask_BL: Tensor, camera: CameraInputs
@@ -182,32 +197,35 @@ class SanaWMPipeline:
 
         return velocity if batch == 1 else guided(velocity, request.guidance_scale)
 
+    def _start(self, request: GenerationRequest, first_BCTHW: Tensor) -> Tensor:
+        """The seed's noise, behind the first frame."""
+        num_frames = self.card.num_latent_frames(request.num_frames)
+        shape = (1, self.card.latent_channels, num_frames, *self.card.latent_size)
+        return pin_first_frame(seeded_noise(request.seed, shape), first_BCTHW)
+
     def _draw(
         self,
         request: GenerationRequest,
         velocity: Velocity,
-        first_frame: "FirstFrame",
+        latents_BCTHW: Tensor,
+        preview: LatentPreview,
         wants_end: WantsEnd,
         log: RunLog,
     ) -> Generator[Progress, None, Tensor]:
-        """Latents of the whole clip, or the estimate of them where the run shall end early."""
+        """From noise to the clip's latents, or to the estimate of them where it ends early."""
         total = request.num_inference_steps
         yield Progress(stage="drawing", step=0, total=total)
-        num_frames = self.card.num_latent_frames(request.num_frames)
-        shape = (1, self.card.latent_channels, num_frames, *self.card.latent_size)
-        latents_BCTHW = pin_first_frame(seeded_noise(request.seed, shape), first_frame.latent_BCTHW)
         sigmas = shifted_sigmas(total, self.card.shift)
-        preview = LatentPreview(first_frame.latent_BCTHW, first_frame.pixels_BCFHW[:, :, 0])
-        steps = enumerate(denoise(velocity, latents_BCTHW, sigmas))
-        for (step, after_BCTHW), levels in zip(steps, pairwise(sigmas.tolist()), strict=True):
-            check_finite(after_BCTHW, step + 1)
+        steps = denoise(velocity, latents_BCTHW, sigmas)
+        for step, levels in enumerate(pairwise(sigmas.tolist()), start=1):
+            with log.in_transformer():
+                after_BCTHW = next(steps)
+            check_finite(after_BCTHW, step)
             clean_BCTHW = clean_estimate(latents_BCTHW, after_BCTHW, *levels)
-            latents_BCTHW = after_BCTHW
-            yield Progress(
-                stage="drawing", step=step + 1, total=total, preview=preview.webp(clean_BCTHW)
-            )
-            if step + 1 < total and wants_end():
-                latents_BCTHW, log.stopped_at = clean_BCTHW, step + 1
+            latents_BCTHW, webp = after_BCTHW, preview.webp(clean_BCTHW)
+            yield Progress(stage="drawing", step=step, total=total, preview=webp)
+            if step < total and wants_end():
+                latents_BCTHW, log.stopped_at = clean_BCTHW, step
                 break
         log.finish("drawing")
         return latents_BCTHW
@@ -228,40 +246,6 @@ class SanaWMPipeline:
             yield Progress(stage="saving", step=0, total=1)
         log.finish("saving")
         yield Progress(stage="saving", step=1, total=1)
-
-    def _kept(
-        self, kind: str, parts: dict[str, Any], compute: Callable[[], Tensor], log: RunLog
-    ) -> Tensor:
-        """What the cache holds, else what is computed, which it then holds.
-
-        The number of threads and torch's version decide the last bits, so they are in the key.
-        """
-        if self._cache_folder is None:
-            return compute()
-        store = TensorCache(self._cache_folder / kind, CACHE_LIMIT_BYTES)
-        numerics = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-        key = content_key(parts | numerics)
-        found = store.get(key)
-        if found is not None and kind in found:
-            log.cached.append(kind)
-            return found[kind]
-        tensor = compute()
-        store.put(key, {kind: tensor})
-        return tensor
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FirstFrame:
-    """The cropped picture, (1, 3, 1, H, W) in [-1, 1], and its latent (1, C, 1, H, W)."""
-
-    pixels_BCFHW: Tensor
-    latent_BCTHW: Tensor
-
-
-def pixels_of(picture: Image.Image) -> Tensor:
-    """An RGB picture as a video of one frame, (1, 3, 1, H, W) in [-1, 1]."""
-    pixels_HWC = torch.from_numpy(np.array(picture, np.float32)) / 127.5 - 1
-    return pixels_HWC.permute(2, 0, 1)[None, :, None].contiguous()
 
 
 def frames_of(video_BCFHW: Tensor) -> Iterator[Frame]:

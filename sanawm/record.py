@@ -4,15 +4,13 @@ The whole record goes into run.json. The mp4 carries it too, without the resolve
 would make it longer than a file's metadata should be; the path's source is always there.
 """
 
-import hashlib
 import json
 import platform
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from sanawm.card import ModelCard
+from sanawm.model_parts import ModelParts
 from sanawm.request import GenerationRequest
 from sanawm.video import MAX_TAG_BYTES
 
@@ -21,33 +19,33 @@ SCHEMA = "wanderbook.run/1"
 
 def make_record(
     request: GenerationRequest,
-    card: ModelCard,
-    revision: str,
-    cached: list[str],
+    parts: ModelParts,
+    *,
+    image_sha256: str,
+    caches: dict[str, dict[str, Any]],
     stopped_at: int | None,
 ) -> dict[str, Any]:
-    """The record of one run; `revision` is the hash of the model's files.
+    """The record of one run.
 
-    `stopped_at` is the drawing step after which the run was ended and kept, None where all were
-    made.
-
-    A picture is known by its name and content: where it lay on someone's disk is nobody's business.
+    `caches` says for each kind of kept results that was asked whether all was there, and the
+    seconds saved. `stopped_at` is the drawing step after which the run was ended and kept; None
+    where all steps were made. A picture is known by its name and content: where it lay on
+    someone's disk is nobody's business.
     """
-    picture = {
-        "image": request.image.name,
-        "image_sha256": hashlib.sha256(Path(request.image).read_bytes()).hexdigest(),
-    }
+    card, precision = parts.card, str(parts.dtype).removeprefix("torch.")
+    picture = {"image": request.image.name, "image_sha256": image_sha256}
     return {
         "schema": SCHEMA,
         "request": request.to_dict() | picture,
-        "model": {"name": card.name, "title": card.title, "revision": revision},
+        "model": {"name": card.name, "title": card.title, "revision": parts.revision},
         "fps": card.fps,
         "native_size": [card.width, card.height],
-        "device": "cpu",
-        "precision": "float32",
+        "device": parts.device_name,
+        "precision": precision,
+        "plan": precision if request.guidance_scale == 1 else f"{precision}, guided",
         "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "from_cache": cached,
+        "caches": caches,
         "stopped_at": stopped_at,
     }
 

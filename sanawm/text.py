@@ -72,6 +72,11 @@ class TextEncoder:
         self.tokenizer = load_tokenizer(folder)
         self._model: Any = None
 
+    def open(self) -> None:
+        """Read the encoder's weights, where that has not been done."""
+        if self._model is None:
+            self._model = load_text_encoder(self.folder)
+
     def encode(self, prompt: str, *, negative: bool = False) -> Tensor:
         """Embeddings (1, L, D) of the tokens the transformer sees, all of them valid; float32."""
         window = token_window(
@@ -85,8 +90,7 @@ class TextEncoder:
     @torch.no_grad()
     def encode_window(self, window: TokenWindow) -> Tensor:
         """Last hidden states (1, L, D) at the selected positions."""
-        if self._model is None:
-            self._model = load_text_encoder(self.folder)
+        self.open()
         ids = torch.tensor([window.ids], device=self._model.device)
         states_BLD: Tensor = self._model(input_ids=ids, use_cache=False).last_hidden_state
         return states_BLD[:, window.positions].float()

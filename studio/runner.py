@@ -9,7 +9,9 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from sanawm.cache_policy import DEFAULT_LIMITS, CachePolicy
 from sanawm.camera.path import CameraPath
+from sanawm.files import disk_shortage_as_sentence
 from sanawm.progress import Finished, Progress
 from sanawm.request import GenerationRequest
 
@@ -21,6 +23,8 @@ WantsEnd = Callable[[], bool]
 
 class Runner(Protocol):
     """Makes videos with one model; closing the iterator cancels within a step."""
+
+    device: str  # what it runs on, since speed depends on it: "cpu, 2 threads"
 
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Write video.mp4, poster.jpg and thumb.webp into the folder, telling each step.
@@ -44,20 +48,25 @@ class PipelineRunner:
     def __init__(self, model_folder: Path, *, cache_folder: Path, threads: int) -> None:
         from sanawm.pipeline import SanaWMPipeline
 
-        self._pipeline = SanaWMPipeline.from_pretrained(
-            model_folder, cache_folder=cache_folder, threads=threads
-        )
+        self._pipeline = SanaWMPipeline.from_pretrained(model_folder, threads=threads)
+        self._cache_folder = cache_folder
 
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Draw the run, then its stills."""
         from sanawm.video import write_poster, write_thumbnail
 
-        request = _request(job_spec)
-        for event in self._pipeline.generate(request, folder / VIDEO, wants_end=wants_end):
-            if isinstance(event, Finished):
-                write_poster(event.video, folder / "poster.jpg")
-                write_thumbnail(event.video, folder / "thumb.webp")
-            yield event
+        events = self._pipeline.generate(
+            _request(job_spec),
+            folder / VIDEO,
+            wants_end=wants_end,
+            caches=_policy(job_spec, self._cache_folder),
+        )
+        with disk_shortage_as_sentence():
+            for event in events:
+                if isinstance(event, Finished):
+                    write_poster(event.video, folder / "poster.jpg")
+                    write_thumbnail(event.video, folder / "thumb.webp")
+                yield event
 
 
 def _request(job_spec: Mapping[str, Any]) -> GenerationRequest:
@@ -70,4 +79,12 @@ def _request(job_spec: Mapping[str, Any]) -> GenerationRequest:
         seed=job_spec["seed"],
         num_inference_steps=job_spec["num_inference_steps"],
         guidance_scale=job_spec["guidance_scale"],
+    )
+
+
+def _policy(job_spec: Mapping[str, Any], cache_folder: Path) -> CachePolicy:
+    return CachePolicy(
+        folder=cache_folder,
+        limits=DEFAULT_LIMITS | job_spec.get("cache_limits", {}),
+        keep_stage1=job_spec.get("keep_stage1", False),
     )

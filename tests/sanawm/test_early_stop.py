@@ -6,7 +6,8 @@ import torch
 
 from sanawm import pipeline as pipeline_module
 from sanawm.image import fit_to, open_photo, photo_size
-from sanawm.pipeline import SanaWMPipeline, frames_of, pixels_of
+from sanawm.picture import pixels_of
+from sanawm.pipeline import SanaWMPipeline, frames_of
 from sanawm.progress import STAGES, Progress
 from sanawm.rays import camera_inputs
 from sanawm.sampling import (

@@ -21,7 +21,8 @@ from sanawm.errors import (
     SanaWMError,
 )
 from sanawm.model_parts import memory_shortage_as_sentence
-from sanawm.pipeline import SanaWMPipeline, frames_of, pixels_of
+from sanawm.picture import pixels_of
+from sanawm.pipeline import SanaWMPipeline, frames_of
 from sanawm.progress import STAGES, Finished, Progress
 from sanawm.record import make_record, tags_of
 from sanawm.request import GenerationRequest
@@ -186,56 +187,6 @@ def test_guidance_starts_from_the_prompt_and_leads_away_from_the_negative_one(
     assert 0 < distance < 0.1
 
 
-def test_the_same_words_as_prompt_and_as_negative_are_kept_apart(
-    tiny_model_folder, pipeline, make_request, tmp_path
-):
-    """Only the prompt stands behind the model's instruction."""
-    request = make_request(negative_prompt="a room", guidance_scale=2.0)
-    keeping = SanaWMPipeline.from_pretrained(tiny_model_folder, cache_folder=tmp_path / "cache")
-    kept = finish(keeping.generate(request, tmp_path / "a.mp4")).latents
-    assert torch.equal(kept, finish(pipeline.generate(request, tmp_path / "b.mp4")).latents)
-
-
-def test_what_is_kept_gives_the_latents_of_what_is_computed(
-    tiny_model_folder, make_request, tmp_path, monkeypatch
-):
-    pipeline = SanaWMPipeline.from_pretrained(tiny_model_folder, cache_folder=tmp_path / "cache")
-    request = make_request(guidance_scale=2.0)
-    computed = finish(pipeline.generate(request, tmp_path / "a.mp4"))
-    assert computed.record["from_cache"] == []
-
-    reopened = SanaWMPipeline.from_pretrained(tiny_model_folder, cache_folder=tmp_path / "cache")
-    kept = finish(reopened.generate(request, tmp_path / "b.mp4"))
-
-    assert kept.record["from_cache"] == ["text", "text", "latents"]
-    assert torch.equal(kept.latents, computed.latents)
-    for path in (tmp_path / "cache").rglob("*.safetensors"):
-        path.write_bytes(b"broken")
-    again = finish(reopened.generate(request, tmp_path / "c.mp4"))
-    assert again.record["from_cache"] == []
-    assert torch.equal(again.latents, computed.latents)
-
-
-def test_another_text_encoder_or_autoencoder_is_never_served_from_the_cache(
-    model_copy, make_request, tmp_path
-):
-    cache = tmp_path / "cache"
-    first = SanaWMPipeline.from_pretrained(model_copy, cache_folder=cache)
-    finish(first.generate(make_request(), tmp_path / "a.mp4"))
-    for weights in (
-        model_copy / "vae" / "diffusion_pytorch_model.safetensors",
-        model_copy / "text_encoder" / "model.safetensors",
-    ):
-        changed = {name: value * 1.5 for name, value in load_file(weights).items()}
-        save_file(changed, weights, metadata={"format": "pt"})
-
-    other = SanaWMPipeline.from_pretrained(model_copy, cache_folder=cache)
-
-    assert other.parts.revision != first.parts.revision
-    finished = finish(other.generate(make_request(), tmp_path / "b.mp4"))
-    assert finished.record["from_cache"] == []
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_cancelling_in_any_stage_leaves_no_file(pipeline, make_request, tmp_path, stage):
     (tmp_path / "out").mkdir()
@@ -262,13 +213,13 @@ def test_the_record_is_in_the_file_and_makes_the_same_video_again(pipeline, make
     )
 
 
-def test_a_long_path_leaves_its_poses_out_of_the_file_but_not_of_the_record(make_request):
+def test_a_long_path_leaves_its_poses_out_of_the_file_but_not_of_the_record(pipeline, make_request):
     poses = np.tile(np.eye(4), (961, 1, 1))
     poses[:, :3, 3] = np.random.default_rng(0).normal(size=(961, 3))
     poses[0] = np.eye(4)
     path = CameraPath.from_poses(poses, fps=8, source={"kind": "poses", "file": "walk.npy"})
     request = make_request(num_frames=961, camera_path=path)
-    record = make_record(request, ModelCard(), "revision", [], None)
+    record = make_record(request, pipeline.parts, image_sha256="", caches={}, stopped_at=None)
     tags = tags_of(record)
     assert len(json.dumps(tags).encode()) < MAX_TAG_BYTES < len(json.dumps(record).encode())
     assert tags["request"]["camera_path"]["source"] == path.source
@@ -365,6 +316,28 @@ def test_a_real_shortage_on_this_processor_is_recognised():
 def test_other_failures_stay_what_they_are():
     with pytest.raises(RuntimeError, match="shapes"), memory_shortage_as_sentence("too large"):
         raise RuntimeError("shapes do not match")
+
+
+@pytest.mark.parametrize(
+    ("changes", "plan"), [({}, "float32"), ({"guidance_scale": 2.0}, "float32, guided")]
+)
+def test_the_record_says_on_what_and_how_the_clip_was_drawn(
+    pipeline, make_request, tmp_path, changes, plan
+):
+    finished = finish(pipeline.generate(make_request(**changes), tmp_path / "clip.mp4"))
+    threads = torch.get_num_threads()
+    word = "thread" if threads == 1 else "threads"
+    assert finished.record["device"] == f"cpu, {threads} {word}"
+    assert finished.record["plan"] == plan
+    assert finished.record["caches"] == {}
+
+
+def test_a_picture_may_go_away_once_the_run_has_begun(pipeline, make_request, tmp_path):
+    request = make_request()
+    events = pipeline.generate(request, tmp_path / "clip.mp4")
+    next(events)
+    request.image.unlink()
+    assert len(finish(events).record["request"]["image_sha256"]) == 64
 
 
 def test_the_number_of_threads_is_fixed_at_opening_and_written_down(

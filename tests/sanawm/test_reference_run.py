@@ -13,7 +13,7 @@ from sanawm.autoencoder import LTX2VideoAutoencoder
 from sanawm.camera.path import CameraPath
 from sanawm.card import ModelCard
 from sanawm.config import TransformerConfig
-from sanawm.pipeline import pixels_of
+from sanawm.picture import pixels_of
 from sanawm.rays import camera_inputs
 from sanawm.sampling import denoise, guided, pin_first_frame, shifted_sigmas
 from sanawm.text import stack_texts
