@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from PIL import Image
+from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
 from sanawm.image import open_photo
@@ -39,22 +40,9 @@ class Pictures:
         """Keep a picture; InvalidRequestError where it is none."""
         picture = open_photo(path)
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-        content, extension = _encode(picture)
-        folder = self._database.folder
-        sha256 = folder.store_asset(content, extension)
-        thumb = folder.root / thumb_name(sha256)
-        if not thumb.exists():
-            write_whole(thumb, _thumb(picture))
-        asset = Asset(
-            sha256=sha256,
-            extension=extension,
-            width=picture.width,
-            height=picture.height,
-            created_at=time.time(),
-        )
-        with self._database.write() as session:
-            if session.get(Asset, sha256) is None:
-                session.add(asset)
+        (content, extension), small = _encode(picture), _thumb(picture)
+        with self._database.write() as session:  # the lock keeps a clean-up from taking it away
+            asset = self._keep(session, content, extension, picture.size, small)
         return self._view(asset)
 
     def find(self, sha256: str) -> AssetView:
@@ -89,6 +77,25 @@ class Pictures:
         if example_id not in {entry["file"] for entry in _manifest(model)}:
             raise InvalidRequestError("This example is not there any more.", field="image")
         return model.folder / "examples" / example_id
+
+    def _keep(
+        self, session: Session, content: bytes, extension: str, size: tuple[int, int], small: bytes
+    ) -> Asset:
+        """Files first, row last; a picture that was there already is as good as new."""
+        folder = self._database.folder
+        sha256 = folder.store_asset(content, extension)
+        thumb = folder.root / thumb_name(sha256)
+        if not thumb.exists():
+            write_whole(thumb, small)
+        width, height = size
+        asset = Asset(
+            sha256=sha256,
+            extension=extension,
+            width=width,
+            height=height,
+            created_at=time.time(),
+        )
+        return session.merge(asset)
 
     def _view(self, asset: Asset) -> AssetView:
         return AssetView(
