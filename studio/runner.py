@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from sanawm.cache_policy import DEFAULT_LIMITS, CachePolicy
+from sanawm.cache_policy import CachePolicy
 from sanawm.camera.path import CameraPath
 from sanawm.files import disk_shortage_as_sentence
 from sanawm.progress import Finished, Progress
@@ -50,6 +50,7 @@ class PipelineRunner:
 
         self._pipeline = SanaWMPipeline.from_pretrained(model_folder, threads=threads)
         self._cache_folder = cache_folder
+        self.device = self._pipeline.parts.device_name
 
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Draw the run, then its stills."""
@@ -85,6 +86,6 @@ def _request(job_spec: Mapping[str, Any]) -> GenerationRequest:
 def _policy(job_spec: Mapping[str, Any], cache_folder: Path) -> CachePolicy:
     return CachePolicy(
         folder=cache_folder,
-        limits=DEFAULT_LIMITS | job_spec.get("cache_limits", {}),
-        keep_stage1=job_spec.get("keep_stage1", False),
+        limits=job_spec["cache_limits"],
+        keep_stage1=job_spec["keep_stage1"],
     )
