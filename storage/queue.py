@@ -1,4 +1,4 @@
-"""The queue's statements: who may work on what, and what becomes of a run.
+"""The queue's statements: who may work on what, and what a person may still change.
 
 Every method is one transaction that takes the write lock first, so two workers never get the same
 job. A claim is fenced by (run, worker, attempt): once the job was given to another, the old holder
@@ -14,16 +14,17 @@ from typing import Any, Literal
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from storage import line
 from storage.database import Database
 from storage.errors import QueueFullError, UnknownRunError
+from storage.outcomes import end, give_up, requeue
 from storage.runs import next_value, touch
 from storage.settings import read_setting, write_setting
 from storage.tables import Job, Run
 
-MAX_DEATHS = 2
 PAUSED = "queue_paused"
 
-Hold = Literal["held", "cancel", "lost"]
+Hold = Literal["held", "cancel", "keep", "lost"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,50 +45,117 @@ class Queue:
         *,
         lease_s: float = 20.0,
         max_queued: int = 50,
+        max_per_visitor: int = 3,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.lease_s = lease_s
         self._database = database
         self._max_queued = max_queued
+        self._max_per_visitor = max_per_visitor
         self._clock = clock
 
-    def add(self, run: Run) -> Run:
-        """Queue a new run and number it; the run its client key already made, if there is one."""
+    # ---- what a person does
+
+    def add(self, run: Run, *, limited: bool = False, behind: str | None = None) -> Run:
+        """Queue a new run and number it; the run its client key already made, if there is one.
+
+        `limited` counts the visitor's own waiting runs too. `behind` names the waiting run it
+        should follow; it goes to the end of the line where that one does not wait.
+        """
         with self._database.write() as session:
             known = session.scalar(select(Run).where(Run.client_key == run.client_key))
             if known is not None and run.client_key is not None:
                 return known
-            self._admit(session)
+            self._admit(session, run.visitor if limited else None)
             run.number = next_value(session, "number")
             run.state, run.created_at = "queued", self._clock()
             run.rev = next_value(session, "rev")
             session.add(run)
             session.flush()
-            session.add(Job(run_id=run.id))
+            line.append(session, run.id, attempt=0)
+            if behind and (before := line.follower(session, behind)):
+                line.move(session, run.id, before)
         return run
 
-    def retry(self, run_id: str) -> bool:
+    def retry(self, run_id: str, *, limited: bool = False) -> bool:
         """Queue a failed or cancelled run again; False where it is in any other state."""
         with self._database.write() as session:
             run = _run(session, run_id)
             if run.state not in ("failed", "cancelled"):
                 return False
-            self._admit(session)
-            session.add(Job(run_id=run_id, attempt=run.attempt))
-            _requeue(session, run)
+            self._admit(session, run.visitor if limited else None)
+            line.append(session, run_id, attempt=run.attempt)
+            requeue(session, run)
         return True
+
+    def replace(self, run_id: str, **fields: Any) -> bool:
+        """Change what a waiting run asks for; False where it does not wait any more."""
+        with self._database.write() as session:
+            run = _run(session, run_id)
+            if run.state != "queued":
+                return False
+            for name, value in fields.items():
+                setattr(run, name, value)
+            touch(session, run)
+        return True
+
+    def move(self, run_id: str, before: str | None) -> bool:
+        """Let a waiting run be made before another, or last; False where either does not wait."""
+        with self._database.write() as session:
+            return line.move(session, run_id, before)
+
+    def move_to_front(self, run_id: str) -> bool:
+        """Let a waiting run be the next one; False where it does not wait."""
+        with self._database.write() as session:
+            jobs = line.waiting(session)
+            return bool(jobs) and line.move(session, run_id, jobs[0].run_id)
+
+    def cancel(self, run_id: str) -> Literal["cancelled", "asked", "ended"]:
+        """Cancel a queued run now; ask the worker of a running one."""
+        with self._database.write() as session:
+            run = _run(session, run_id)
+            job = session.scalar(select(Job).where(Job.run_id == run_id))
+            if job is None:
+                return "ended"
+            if job.worker is not None:
+                job.wish = "cancel"
+                touch(session, run)
+                return "asked"
+            session.delete(job)
+            sentence = "Cancelled before it started."
+            end(session, run, "cancelled", ended_at=self._clock(), error=sentence)
+        return "cancelled"
+
+    def keep(self, run_id: str) -> bool:
+        """Ask the worker to stop early and keep what there is; False where nobody works on it."""
+        with self._database.write() as session:
+            run = _run(session, run_id)
+            job = session.scalar(select(Job).where(Job.run_id == run_id))
+            if job is None or job.worker is None:
+                return False
+            job.wish = job.wish or "keep"
+            touch(session, run)
+        return True
+
+    def pause(self, paused: bool, reason: str = "by hand") -> None:
+        """Let no further job be claimed, or let them be claimed again."""
+        with self._database.write() as session:
+            value = {"paused": paused, "reason": reason if paused else ""}
+            write_setting(session, PAUSED, value)
+
+    def is_paused(self) -> bool:
+        """Whether the queue is paused."""
+        with self._database.read() as session:
+            return bool(read_setting(session, PAUSED).get("paused", False))
+
+    # ---- what a worker does
 
     def claim(self, worker: str) -> Claim | None:
         """Take the next job; None where nothing waits or the queue is paused."""
         with self._database.write() as session:
             if read_setting(session, PAUSED).get("paused", False):
                 return None
-            first = (
-                select(Job.run_id)
-                .where(Job.worker.is_(None), Job.cancel.is_(False))
-                .order_by(Job.priority.desc(), Job.id)
-                .limit(1)
-            )
+            first = select(Job.run_id).where(Job.worker.is_(None)).order_by(Job.position).limit(1)
             job = session.scalar(
                 update(Job)
                 .where(Job.run_id == first.scalar_subquery())
@@ -134,7 +202,7 @@ class Queue:
             if ended is None:
                 return False
             run = _run(session, claim.run_id)
-            _end(session, run, state, **({"ended_at": self._clock()} | fields))
+            end(session, run, state, **({"ended_at": self._clock()} | fields))
         return True
 
     def release(self, claim: Claim) -> bool:
@@ -143,28 +211,10 @@ class Queue:
             job = session.scalar(select(Job).where(*_held(claim)))
             if job is None:
                 return False
-            self._give_up(session, job, _run(session, claim.run_id))
+            give_up(session, job, _run(session, claim.run_id), self._clock())
         return True
 
-    def cancel(self, run_id: str) -> Literal["cancelled", "asked", "ended"]:
-        """Cancel a queued run now; ask the worker of a running one."""
-        with self._database.write() as session:
-            run = _run(session, run_id)
-            job = session.scalar(select(Job).where(Job.run_id == run_id))
-            if job is None:
-                return "ended"
-            job.cancel = True
-            if job.worker is not None:
-                return "asked"
-            session.delete(job)
-            _end(
-                session,
-                run,
-                "cancelled",
-                ended_at=self._clock(),
-                error="Cancelled before it started.",
-            )
-        return "cancelled"
+    # ---- what is done about the dead
 
     def recover(self, *, every: bool) -> list[Claim]:
         """Take back the jobs of dead workers and return what they held.
@@ -173,69 +223,53 @@ class Queue:
         since nobody else can be working. Otherwise only what outlived its lease is taken.
         """
         with self._database.write() as session:
-            running = select(Job).where(Job.worker.is_not(None)).order_by(Job.id)
+            running = select(Job).where(Job.worker.is_not(None)).order_by(Job.position)
             if not every:
                 running = running.where(Job.lease_until < self._clock())
-            dead = []
-            for job in session.scalars(running).all():
-                dead.append(Claim(run_id=job.run_id, worker=job.worker or "", attempt=job.attempt))
-                job.deaths += 1
-                self._give_up(session, job, _run(session, job.run_id))
-        return dead
+            return self._take_back(session, running)
+
+    def recover_worker(self, worker: str) -> list[Claim]:
+        """Take back the jobs of one worker that is known to be dead."""
+        with self._database.write() as session:
+            return self._take_back(session, select(Job).where(Job.worker == worker))
 
     def release_worker(self, worker: str) -> None:
         """Put back what a worker held that we stopped ourselves; no death is counted."""
         with self._database.write() as session:
             for job in session.scalars(select(Job).where(Job.worker == worker)).all():
-                self._give_up(session, job, _run(session, job.run_id))
+                give_up(session, job, _run(session, job.run_id), self._clock())
 
-    def pause(self, paused: bool) -> None:
-        """Let no further job be claimed, or let them be claimed again."""
-        with self._database.write() as session:
-            write_setting(session, PAUSED, {"paused": paused})
-
-    def is_paused(self) -> bool:
-        """Whether the queue is paused."""
-        with self._database.read() as session:
-            return bool(read_setting(session, PAUSED).get("paused", False))
+    def _take_back(self, session: Session, jobs: Any) -> list[Claim]:
+        dead = []
+        for job in session.scalars(jobs).all():
+            dead.append(Claim(run_id=job.run_id, worker=job.worker or "", attempt=job.attempt))
+            job.deaths += 1
+            give_up(session, job, _run(session, job.run_id), self._clock())
+        return dead
 
     def _lease(self) -> float:
         return self._clock() + self.lease_s
 
     def _renew(self, session: Session, claim: Claim) -> Hold:
-        cancel = session.scalar(
-            update(Job).where(*_held(claim)).values(lease_until=self._lease()).returning(Job.cancel)
-        )
-        if cancel is None:
+        renewed = update(Job).where(*_held(claim)).values(lease_until=self._lease())
+        wish = session.scalar(renewed.returning(Job.wish))
+        if wish is None:
             return "lost"
-        return "cancel" if cancel else "held"
+        return wish or "held"
 
-    def _admit(self, session: Session) -> None:
-        waiting = session.scalar(select(func.count()).where(Job.worker.is_(None))) or 0
-        if waiting >= self._max_queued:
+    def _admit(self, session: Session, visitor: str | None) -> None:
+        """Refuse where the line is full, or this visitor's part of it."""
+        count = session.scalar(select(func.count()).where(Job.worker.is_(None))) or 0
+        if count >= self._max_queued:
             raise QueueFullError(
-                f"{waiting} runs are waiting already, and no more fit. "
+                f"{count} runs are waiting already, and no more fit. "
                 "Cancel one, or wait until the next one starts."
             )
-
-    def _give_up(self, session: Session, job: Job, run: Run) -> None:
-        """Decide what becomes of a job whose worker let go of it."""
-        if job.cancel:
-            session.delete(job)
-            _end(session, run, "cancelled", ended_at=self._clock(), error="Cancelled.")
-        elif job.deaths >= MAX_DEATHS:
-            session.delete(job)
-            _end(
-                session,
-                run,
-                "failed",
-                ended_at=self._clock(),
-                error="The program that draws stopped twice during this run. "
-                "The prompt, the picture and the path are kept.",
+        if visitor is not None and line.waiting_of(session, visitor) >= self._max_per_visitor:
+            raise QueueFullError(
+                f"{self._max_per_visitor} of your runs are waiting already. "
+                "Cancel one, or wait until the next one starts."
             )
-        else:
-            job.worker, job.lease_until = None, None
-            _requeue(session, run)
 
 
 def _held(claim: Claim) -> tuple[Any, ...]:
@@ -251,16 +285,3 @@ def _run(session: Session, run_id: str) -> Run:
     if run is None:
         raise UnknownRunError("This run is not in the notebook.")
     return run
-
-
-def _requeue(session: Session, run: Run) -> None:
-    run.state, run.stage, run.step, run.total, run.preview = "queued", "", 0, 0, ""
-    run.started_at, run.ended_at, run.error, run.timings = None, None, "", {}
-    touch(session, run)
-
-
-def _end(session: Session, run: Run, state: str, **fields: Any) -> None:
-    run.state, run.preview = state, ""
-    for name, value in fields.items():
-        setattr(run, name, value)
-    touch(session, run)

@@ -38,7 +38,13 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "model_revision": str,
     "timings": dict,
     "record": dict,
+    "savings": dict,
+    "stopped_at": (int, type(None)),
+    "device": str,
+    "plan": str,
 }
+# What older records lack, and what it means that they do.
+DEFAULTS: dict[str, Any] = {"savings": {}, "stopped_at": None, "device": "", "plan": ""}
 ASSET_FIELDS: dict[str, type] = {"sha256": str, "extension": str, "width": int, "height": int}
 
 
@@ -54,7 +60,7 @@ def read_record(file: Path) -> tuple[Run, Asset, Asset]:
     record = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError(f"{file} is not a {SCHEMA} record")
-    values = _checked(record, FIELDS, file)
+    values = _checked(DEFAULTS | record, FIELDS, file)
     image, path = (_read_asset(record.get(name), values, file) for name in ("image", "path"))
     run = Run(state="done", image_sha256=image.sha256, path_sha256=path.sha256, **values)
     return run, image, path

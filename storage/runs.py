@@ -1,4 +1,4 @@
-"""Reading runs: pages of the notebook, what changed, who waits, what past runs took.
+"""Reading runs: pages of the notebook, what changed, what past runs took.
 
 Pages go by key, never by offset, so a page stays the same while new runs arrive above it. Every
 write to a run takes the next value of the "rev" counter; a page that knows a revision asks for
@@ -7,11 +7,11 @@ everything after it.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from storage.tables import Asset, Counter, Job, Run
+from storage.tables import Asset, Counter, Run
 
 MAX_PAGE = 200
 
@@ -47,9 +47,14 @@ def newest(session: Session, before: str | None, limit: int) -> Sequence[Run]:
 
 
 def changed(session: Session, after_rev: int) -> Sequence[Run]:
-    """Runs written after a revision, and all that wait or run, since their place may change."""
-    active = select(Job.run_id)
-    query = select(Run).where((Run.rev > after_rev) | Run.id.in_(active)).order_by(Run.rev.desc())
+    """Runs written after a revision, newest change first."""
+    query = select(Run).where(Run.rev > after_rev).order_by(Run.rev.desc())
+    return session.scalars(query.limit(MAX_PAGE)).all()
+
+
+def ended_since(session: Session, moment: float) -> Sequence[Run]:
+    """Runs that ended after a moment, the latest first."""
+    query = select(Run).where(Run.ended_at > moment).order_by(Run.ended_at.desc())
     return session.scalars(query.limit(MAX_PAGE)).all()
 
 
@@ -73,30 +78,18 @@ def images(session: Session, runs: Iterable[Run]) -> dict[str, Asset]:
     }
 
 
-def line(session: Session) -> Sequence[Run]:
-    """Runs in the order they will be made: what runs now, then what waits."""
-    return session.scalars(
-        select(Run)
-        .join(Job, Job.run_id == Run.id)
-        .order_by(Job.worker.is_(None), Job.priority.desc(), Job.id)
-    ).all()
-
-
-def counts(session: Session) -> tuple[int, int]:
-    """How many runs wait and how many are being made."""
-    workers = session.scalars(select(Job.worker)).all()
-    running = sum(worker is not None for worker in workers)
-    return len(workers) - running, running
-
-
 def finished(session: Session, model: str, limit: int = 20) -> Sequence[Run]:
     """The latest finished runs of a model, newest first: what estimates are learned from."""
     query = select(Run).where(Run.model == model, Run.state == "done")
-    return session.scalars(query.order_by(Run.id.desc()).limit(limit)).all()
+    return session.scalars(query.order_by(Run.ended_at.desc()).limit(limit)).all()
+
+
+def last_finish(session: Session, model: str) -> float:
+    """When the latest run of a model was done; 0 where none was."""
+    query = select(func.max(Run.ended_at)).where(Run.model == model, Run.state == "done")
+    return session.scalar(query) or 0.0
 
 
 def attempts(session: Session) -> dict[str, int]:
     """Every run's current attempt, by run id."""
-    return {
-        run_id: attempt for run_id, attempt in session.execute(select(Run.id, Run.attempt)).tuples()
-    }
+    return {run_id: attempt for run_id, attempt in session.execute(select(Run.id, Run.attempt))}

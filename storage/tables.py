@@ -7,7 +7,7 @@ written in the same transaction, by `storage.queue` alone.
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -55,7 +55,11 @@ class Run(Base):
     """One generation: everything that decides its pixels, where it stands, what it took."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("runs_rev", "rev"),)
+    __table_args__ = (
+        Index("runs_rev", "rev"),
+        Index("runs_ended", "ended_at"),
+        Index("runs_done", "model", "ended_at", sqlite_where=text("state = 'done'")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(unique=True)
@@ -92,6 +96,10 @@ class Run(Base):
     model_revision: Mapped[str]
 
     timings: Mapped[dict[str, float]] = mapped_column(default=dict)  # seconds per stage
+    savings: Mapped[dict[str, float]] = mapped_column(default=dict)  # seconds per cache that had it
+    stopped_at: Mapped[int | None]  # the step after which it was stopped early and kept
+    device: Mapped[str] = mapped_column(default="")  # what it ran on, as speed depends on it
+    plan: Mapped[str] = mapped_column(default="")  # and how: precision, guidance
     record: Mapped[dict[str, Any]] = mapped_column(
         default=dict,
         deferred=True,  # threads, precision, ... as it ran; long, and rarely read
@@ -106,15 +114,23 @@ class Run(Base):
 
 
 class Job(Base):
-    """Work to do for a run. Without a worker it waits; with one it runs until its lease ends."""
+    """Work to do for a run. Without a worker it waits; with one it runs until its lease ends.
+
+    Who waits is served by rising position. A wish is what a person asked of a run that is being
+    made: to cancel it, or to stop early and keep what there is.
+    """
 
     __tablename__ = "jobs"
+    __table_args__ = (
+        Index("jobs_waiting", "position", sqlite_where=text("worker IS NULL")),
+        Index("jobs_running", "lease_until", sqlite_where=text("worker IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), unique=True)
-    priority: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int]
     attempt: Mapped[int] = mapped_column(default=0)
     deaths: Mapped[int] = mapped_column(default=0)  # attempts whose worker died
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]
-    cancel: Mapped[bool] = mapped_column(default=False)
+    wish: Mapped[str] = mapped_column(default="")  # "", cancel, keep

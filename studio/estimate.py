@@ -1,8 +1,9 @@
 """How long a run will take, learned from the runs this computer has finished.
 
 A run is a part before drawing, so many steps, and a part after it. Each is a moving average over
-past runs of the same model, newest weighing most. Runs of another length serve where there is
-none of this one, scaled by the number of frames. Nothing is said before something was measured.
+past runs of the same model on the same device, newest weighing most. Runs of another length serve
+where there is none of this one, scaled by the number of frames. Nothing is said before something
+was measured. A run that was stopped early or took its latents from a cache teaches no step.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,18 +29,22 @@ class Speed:
         """Seconds from start to end."""
         return self.before_s + steps * self.step_s + self.after_s
 
-    def left_s(self, run: Run) -> float:
-        """Seconds a running run still needs, judged by its stage and step."""
-        if run.stage in AFTER:
+    def left_s(self, stage: str, step: int, steps: int, drawing_s: float) -> float:
+        """Seconds a running run still needs: its stage, finished steps, and seconds of drawing.
+
+        Where this run draws slower than past ones did, its own pace counts.
+        """
+        if stage in AFTER:
             return self.after_s
-        if run.stage == "drawing":
-            return self.after_s + self.step_s * max(0, run.num_inference_steps - run.step)
-        return self.total_s(run.num_inference_steps)
+        if stage == "drawing":
+            step_s = max(self.step_s, drawing_s / (step + 1))
+            return self.after_s + step_s * max(0, steps - step)
+        return self.total_s(steps)
 
 
 def learn_speed(past: Sequence[Run], num_frames: int, *, guided: bool) -> Speed | None:
     """The speed for clips of a length, from finished runs of one model, newest first."""
-    usable = [run for run in past if run.timings.get("drawing", 0) > 0 and run.seconds]
+    usable = [run for run in past if _teaches(run)]
     exact = [run for run in usable if run.num_frames == num_frames and is_guided(run) == guided]
     if not (exact or usable):
         return None
@@ -79,6 +84,11 @@ def duration(seconds: float) -> str:
 def is_guided(run: Run) -> bool:
     """Whether each step predicts twice, with and without the prompt."""
     return run.guidance_scale > 1
+
+
+def _teaches(run: Run) -> bool:
+    drew = run.timings.get("drawing", 0) > 0 and "stage1" not in run.savings
+    return drew and run.stopped_at is None and bool(run.seconds)
 
 
 def _before(run: Run) -> float:

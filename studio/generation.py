@@ -6,6 +6,7 @@ finished run or a job to be done again, never half of one.
 """
 
 import logging
+import math
 import shutil
 import threading
 import time
@@ -15,24 +16,24 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sanawm.errors import SanaWMError
+from sqlalchemy.exc import OperationalError
+
 from sanawm.progress import Finished, Progress
 from storage.database import Database
 from storage.files import sync_tree, write_whole
-from storage.queue import Claim, Queue
+from storage.queue import Claim, Hold, Queue
 from storage.records import write_record
 from storage.tables import Asset, Run
+from studio.mishaps import sentence_of, spoils_the_model
 from studio.models import Model
+from studio.preferences import Preferences, read_preferences
+from studio.remains import LOG_NAME
 from studio.workbench import Workbench
 
-LOG_NAME = "log.txt"
 PATH_NAME = "c2w.npz"
 KEPT_PREVIEWS = 2  # a page may still be fetching the one before the newest
-NO_MEMORY = "Not enough memory. The prompt, the picture and the path are kept. Try a shorter clip."
-UNFORESEEN = (
-    "The program failed while it made this run. The prompt, the picture and the path are kept, "
-    "and so is a log."
-)
+PATIENCE_S = 60.0  # how long a locked database is waited for when a run is to be put down as done
+TRY_AGAIN_S = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class _InterruptedError(Exception):
         self.reason = reason
 
 
-def job_spec(database: Database, run: Run, image: Asset, model: Model) -> dict[str, Any]:
+def job_spec(
+    database: Database, run: Run, image: Asset, model: Model, preferences: Preferences
+) -> dict[str, Any]:
     """A run as a runner gets it: plain values, files as absolute paths."""
     folder = database.folder
     return {
@@ -61,6 +64,8 @@ def job_spec(database: Database, run: Run, image: Asset, model: Model) -> dict[s
         "seed": run.seed,
         "num_inference_steps": run.num_inference_steps,
         "guidance_scale": run.guidance_scale,
+        "keep_stage1": preferences.keep_stage1,
+        "cache_limits": preferences.cache_limits(),
     }
 
 
@@ -83,36 +88,34 @@ class Generation:
         self._folder = database.folder.attempt(claim.run_id, claim.attempt)
         self._timings: dict[str, float] = {}
         self._stage, self._stage_began, self._step = "", time.monotonic(), 0
+        self._wants_end = threading.Event()  # a person wants what there is after the step in hand
 
     def make(self) -> None:
         """Make the run and write what became of it; no error gets out."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._heartbeat():
+        with self._heartbeat():
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
                 self._draw()
-        except _InterruptedError as interruption:
-            self._give_up(interruption.reason)
-        except SanaWMError as error:
-            self._fail(str(error))
-        except MemoryError:
-            self._bench.close()
-            self._fail(NO_MEMORY)
-        except Exception:
-            logger.exception("run %s failed", self._claim.run_id)
-            self._bench.close()  # whatever state it is in, the next run gets a fresh one
-            self._fail(UNFORESEEN)
+            except _InterruptedError as interruption:
+                self._give_up(interruption.reason)
+            except Exception as error:
+                logger.exception("run %s failed", self._claim.run_id)
+                if spoils_the_model(error):
+                    self._bench.close()
+                self._fail(sentence_of(error))
 
     def _draw(self) -> None:
         with self._database.read() as session:
             run = session.get_one(Run, self._claim.run_id)
             image = session.get_one(Asset, run.image_sha256)
             path = session.get_one(Asset, run.path_sha256)
+            preferences = read_preferences(session)
         model = self._bench.model(run.model)
         if not self._bench.is_open(model):
             self._report("opening", 0, 0)
         runner = self._bench.runner(model)
-        spec = job_spec(self._database, run, image, model)
-        with closing(runner.run(spec, self._folder, lambda: False)) as events:
+        spec = job_spec(self._database, run, image, model, preferences)
+        with closing(runner.run(spec, self._folder, self._wants_end.is_set)) as events:
             for event in events:
                 if isinstance(event, Finished):
                     self._keep(event, run, image, path, model)
@@ -121,31 +124,51 @@ class Generation:
         raise RuntimeError("the runner ended without a video")
 
     def _show(self, progress: Progress) -> None:
-        preview = None
-        if progress.preview:
-            preview = f"preview-{progress.step}.webp"
-            (self._folder / preview).write_bytes(progress.preview)
         self._step = progress.step if progress.stage == "drawing" else self._step
+        preview = self._keep_preview(progress)
         self._report(progress.stage, progress.step, progress.total, preview)
         for old in self._previews()[:-KEPT_PREVIEWS]:
             old.unlink()
+
+    def _keep_preview(self, progress: Progress) -> str | None:
+        """The name of the step's preview; None where it has none, or the disk no room for it."""
+        if not progress.preview:
+            return None
+        preview = self._folder / f"preview-{progress.step}.webp"
+        try:
+            preview.write_bytes(progress.preview)
+        except OSError:
+            logger.exception("a preview was not kept")
+            return None
+        return preview.name
 
     def _report(self, stage: str, step: int, total: int, preview: str | None = None) -> None:
         """Show where the run is; stop here where it is not ours or not wanted any more."""
         if stage != self._stage:
             self._end_stage(stage)
-        hold = self._queue.report(
-            self._claim,
-            stage=stage,
-            step=step,
-            total=total,
-            preview=preview,
-            timings=dict(self._timings),
-        )
-        if hold != "held":
+        hold = self._tell(stage, step, total, preview)
+        if hold == "keep":
+            self._wants_end.set()
+        elif hold != "held":
             raise _InterruptedError(hold)
         if self._stopping.is_set():
             raise _InterruptedError("stopping")
+
+    def _tell(self, stage: str, step: int, total: int, preview: str | None) -> Hold:
+        """What the queue says to a report. A locked database misses one, and the run goes on."""
+        timings = dict(self._timings)
+        try:
+            return self._queue.report(
+                self._claim,
+                stage=stage,
+                step=step,
+                total=total,
+                preview=preview,
+                timings=timings,
+            )
+        except OperationalError:
+            logger.exception("a report was missed")
+            return "held"
 
     def _end_stage(self, following: str) -> None:
         now = time.monotonic()
@@ -161,26 +184,37 @@ class Generation:
         )
         for preview in self._previews():
             preview.unlink()
-        outcome = {
-            "ended_at": time.time(),
-            "timings": finished.timings,
-            "record": finished.record | {"threads": self._bench.threads},
-            "model_revision": model.revision,
-            "stage": "",
-        }
+        outcome = self._outcome(finished, model)
         for name, value in outcome.items():
             setattr(run, name, value)
         sync_tree(self._folder)
         write_record(self._folder, run, image, path)
-        if not self._queue.finish(self._claim, "done", **outcome):
+        if not self._settle("done", patience_s=PATIENCE_S, **outcome):
             raise _InterruptedError("lost")
+
+    def _outcome(self, finished: Finished, model: Model) -> dict[str, Any]:
+        """What the row of a finished run says of how it was made."""
+        record = finished.record
+        return {
+            "ended_at": time.time(),
+            "timings": finished.timings,
+            "savings": {
+                kind: use["saved_s"] for kind, use in record.get("caches", {}).items() if use["hit"]
+            },
+            "stopped_at": record.get("stopped_at"),
+            "device": self._bench.device,
+            "plan": record.get("plan", ""),
+            "record": record | {"threads": self._bench.threads},
+            "model_revision": model.revision,
+            "stage": "",
+        }
 
     def _give_up(self, reason: str) -> None:
         """Leave nothing behind: the folder belongs to this attempt alone."""
         if reason == "cancel":
             where = f" at step {self._step}" if self._step else ""
             sentence = f"Cancelled{where}. Nothing was kept."
-            self._queue.finish(self._claim, "cancelled", error=sentence, timings={})
+            self._settle("cancelled", error=sentence, timings={})
         elif reason == "stopping":
             self._queue.release(self._claim)
         shutil.rmtree(self._folder, ignore_errors=True)  # leftovers go at a later start
@@ -189,8 +223,26 @@ class Generation:
         """Keep the log and nothing else."""
         log = traceback.format_exc().encode()
         shutil.rmtree(self._folder, ignore_errors=True)
-        write_whole(self._folder / LOG_NAME, log)
-        self._queue.finish(self._claim, "failed", error=sentence)
+        try:
+            write_whole(self._folder / LOG_NAME, log)
+        except OSError:
+            logger.exception("the log was not kept")
+        self._settle("failed", error=sentence)
+
+    def _settle(self, state: str, *, patience_s: float = math.inf, **fields: Any) -> bool:
+        """End the run's row; False where it is another's by now.
+
+        A locked database is waited for: what was made must not be lost to somebody's backup.
+        """
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return self._queue.finish(self._claim, state, **fields)
+            except OperationalError:
+                if time.monotonic() > deadline or self._stopping.is_set():
+                    raise
+                logger.exception("the end of run %s could not be written", self._claim.run_id)
+                time.sleep(TRY_AGAIN_S)
 
     def _previews(self) -> list[Path]:
         """Preview files, oldest first."""

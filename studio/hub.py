@@ -1,24 +1,37 @@
 """Fan out what changes in the database to every open page, at the cost of one reader.
 
-One task asks for the newest revision several times a second; only when it moved are rows read. A
-page that reads slowly is never waited for: what it has not taken yet is replaced by what is newer.
-Event ids are revisions, so a page that reconnects says where it was.
+One task asks many times a second whether anything was committed, which costs next to nothing; only
+then are rows read, once for all pages, and every page is handed the same event. A page that reads
+slowly is never waited for: what it has not taken yet is replaced by what is newer. Event ids are
+revisions, so a page that reconnects says where it was.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from studio.views import RunView, StatusView
 
 MAX_FOLLOWERS = 200
 
 
+class Watch(Protocol):
+    """Something that knows cheaply whether anything was committed: `storage.database.Watch`."""
+
+    def version(self) -> int:
+        """A number that differs after every commit."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Runs that changed up to a revision, all that wait or run, and the worker's state."""
+    """Runs that changed up to a revision, and how the worker and the queue are."""
 
     rev: int
     runs: list[RunView]  # newest change first
@@ -66,12 +79,14 @@ class Hub:
 
     def __init__(
         self,
+        watch: Watch,
         current_rev: Callable[[], int],
         read: Callable[[int], Event],
         *,
-        poll_s: float = 0.15,
+        poll_s: float = 0.03,
         ping_s: float = 15.0,
     ) -> None:
+        self._watch = watch
         self._current_rev = current_rev
         self._read = read
         self._poll_s = poll_s
@@ -120,11 +135,21 @@ class Hub:
 
     async def _follow_database(self, seen: int) -> None:
         """Hand out what came after a revision, until nobody follows any more."""
-        while self._followers and not self._closed:
-            rev = await asyncio.to_thread(self._current_rev)
-            if rev != seen:
-                event = await asyncio.to_thread(self._read, seen)
-                seen = event.rev
-                for follower in self._followers:
-                    follower.offer(event)
-            await asyncio.sleep(self._poll_s)
+        version = None
+        try:
+            while self._followers and not self._closed:
+                newest = await asyncio.to_thread(self._watch.version)
+                if newest != version:
+                    version, seen = newest, await self._tell(seen)
+                await asyncio.sleep(self._poll_s)
+        finally:
+            self._watch.close()
+
+    async def _tell(self, seen: int) -> int:
+        """Offer every page what came after a revision; the revision they know then."""
+        if await asyncio.to_thread(self._current_rev) == seen:
+            return seen
+        event = await asyncio.to_thread(self._read, seen)
+        for follower in self._followers:
+            follower.offer(event)
+        return event.rev

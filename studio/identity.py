@@ -17,6 +17,11 @@ class Ownership:
     owner_key: str = ""
     local_owner: bool = False  # the page is on loopback and not shared
 
+    @property
+    def has_owner(self) -> bool:
+        """Whether anybody can be the owner at all."""
+        return self.local_owner or bool(self.owner_key)
+
     def is_owner(self, key: str) -> bool:
         """Whether the notebook belongs to whoever sent this key."""
         if self.local_owner:

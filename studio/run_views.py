@@ -1,17 +1,17 @@
 """Rows into what the page shows: addresses, differences from the parent, place in the queue."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from sanawm.camera.presets import PRESETS
-from storage.runs import finished, images, line, parents
+from storage.line import wishes
+from storage.runs import images, parents
 from storage.tables import Asset, Run
-from studio.estimate import Speed, is_guided, learn_speed
 from studio.media import MediaKeys
-from studio.views import Change, RunView
+from studio.pace import Line
+from studio.views import SHORT_HASH, Change, RunView
 
 PRESET_TITLES = {preset.id: preset.title for preset in PRESETS}
 
@@ -20,58 +20,40 @@ class RunPresenter:
     """Makes views of rows inside one reading of the database."""
 
     def __init__(
-        self, session: Session, keys: MediaKeys, clock: Callable[[], float] = time.time
+        self,
+        session: Session,
+        keys: MediaKeys,
+        line: Line,
+        lengths: Callable[[str], Sequence[int]],
     ) -> None:
         self._session = session
         self._keys = keys
-        self._clock = clock
-        self._line = line(session)
-        self._speeds: dict[tuple[str, int, bool], Speed | None] = {}
+        self._line = line
+        self._waiting = {place.id: place for place in line.waiting}
+        self._lengths = lengths  # frames that a model offers
 
     def views(self, runs: Sequence[Run]) -> list[RunView]:
         """One view for each row, in the same order."""
         families, frames = parents(self._session, runs), images(self._session, runs)
+        asked = wishes(self._session)
         return [
-            self._view(run, families.get(run.parent_id or ""), frames[run.image_sha256])
+            self._view(
+                run, families.get(run.parent_id or ""), frames[run.image_sha256], asked.get(run.id)
+            )
             for run in runs
         ]
 
-    def wait_s(self, before: Run | None = None) -> float | None:
-        """Seconds until a run starts, or until a new one would; None where not measured."""
-        total = 0.0
-        for run in self._line:
-            if before is not None and run.id == before.id:
-                break
-            left = self._left_s(run)
-            if left is None:
-                return None
-            total += left
-        return total
-
-    def speed(self, model: str, num_frames: int, *, guided: bool) -> Speed | None:
-        """What past runs of a model teach about clips of this length."""
-        key = (model, num_frames, guided)
-        if key not in self._speeds:
-            past = finished(self._session, model)
-            self._speeds[key] = learn_speed(past, num_frames, guided=guided)
-        return self._speeds[key]
-
-    def _left_s(self, run: Run) -> float | None:
-        speed = self.speed(run.model, run.num_frames, guided=is_guided(run))
-        return None if speed is None else speed.left_s(run)
-
     def _eta_s(self, run: Run) -> float | None:
-        if run.state == "running":
-            return self._left_s(run)
-        return self.wait_s(run) if run.state == "queued" else None
+        place = self._waiting.get(run.id)
+        return place.eta_s if place else self._line.running.get(run.id)
 
-    def _position(self, run: Run) -> int | None:
-        if run.state != "queued":
+    def _smaller(self, run: Run) -> int | None:
+        if run.state != "failed":
             return None
-        waiting = [other.id for other in self._line if other.state == "queued"]
-        return waiting.index(run.id)
+        return max((n for n in self._lengths(run.model) if n < run.num_frames), default=None)
 
-    def _view(self, run: Run, parent: Run | None, image: Asset) -> RunView:
+    def _view(self, run: Run, parent: Run | None, image: Asset, wish: str | None) -> RunView:
+        place = self._waiting.get(run.id)
         return RunView(
             id=run.id,
             number=run.number,
@@ -80,7 +62,7 @@ class RunPresenter:
             step=run.step,
             total=run.total,
             eta_s=self._eta_s(run),
-            queue_position=self._position(run),
+            queue_position=place.position if place else None,
             prompt=run.prompt,
             negative_prompt=run.negative_prompt,
             path_source=run.path_source,
@@ -98,8 +80,14 @@ class RunPresenter:
             changes=changes(parent, run) if parent else [],
             error=run.error,
             created_at=run.created_at,
+            attempt=run.attempt,
+            visitor=run.visitor[:SHORT_HASH],
+            wish=wish or "",  # type: ignore[arg-type]
+            stopped_at=run.stopped_at,
+            smaller=self._smaller(run),
             seconds=run.seconds,
             timings=run.timings,
+            savings=run.savings,
             image_sha256=run.image_sha256,
             width=run.width,
             height=run.height,

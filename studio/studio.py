@@ -1,8 +1,8 @@
-"""The use cases of the notebook, without a page: submit, cancel, retry, list, follow.
+"""The application without a page: one object that pages, routes and scripts call.
 
-A run is committed `queued` before `submit` returns; only the worker process generates. Everything
-a person can get wrong raises `InvalidRequestError` with a sentence and the field it belongs to.
-Nothing here imports torch.
+What people do with runs is in `studio.desk`; here are the worker process, the pictures, the files
+behind addresses, the events and what the owner chose. Only the worker process generates; nothing
+here imports torch.
 """
 
 from pathlib import Path
@@ -12,40 +12,38 @@ from ulid import ULID
 
 from sanawm.camera.path import CameraPath
 from sanawm.card import ModelCard
-from sanawm.errors import InvalidRequestError
 from storage import runs as rows
 from storage.database import Database
-from storage.errors import StorageError
+from storage.line import counts
 from storage.queue import Queue
 from storage.tables import Run
 from studio import submission
 from studio.cores import physical_cores
-from studio.estimate import describe
-from studio.generation import LOG_NAME
+from studio.desk import Desk
 from studio.hub import Event, Hub
-from studio.identity import Ownership, visitor_id
+from studio.identity import Ownership
 from studio.media import EVENTS, MediaKeys
 from studio.models import ModelShelf
+from studio.pace import Pace
 from studio.pictures import Pictures
-from studio.run_views import RunPresenter
+from studio.preferences import (
+    Policy,
+    Preferences,
+    changed,
+    read_preferences,
+    write_preferences,
+)
+from studio.presence import Presence
+from studio.remains import LOG_NAME
 from studio.settings import Settings
 from studio.supervisor import Supervisor
-from studio.views import (
-    AssetView,
-    Draft,
-    EstimateView,
-    ExampleView,
-    ModelView,
-    RunView,
-    StatusView,
-)
-from studio.workbench import worker_state
+from studio.views import AssetView, ExampleView, ModelView
 from studio.worker import WorkerSettings
 
 REAL_RUNNER = "studio.runner:PipelineRunner"
 
 
-class Studio:
+class Studio(Desk):
     """The application behind the page; one per process, safe to call from many threads.
 
     `hub.follow` is what the event stream sends. `local_owner` says that the page is on loopback
@@ -60,26 +58,40 @@ class Studio:
         local_owner: bool = False,
         runner: str = REAL_RUNNER,
     ) -> None:
+        super().__init__(
+            database,
+            Queue(database),
+            ownership=Ownership(owner_key=settings.owner_key, local_owner=local_owner),
+            shelf=ModelShelf(settings),
+            keys=MediaKeys.of_folder(database.folder.root),
+            pace=Pace(),
+        )
         self.settings = settings
-        self._database = database
+        self.threads = physical_cores()
         self._runner = runner
-        self._threads = physical_cores()
-        self._ownership = Ownership(owner_key=settings.owner_key, local_owner=local_owner)
-        self._shelf = ModelShelf(settings)
-        self._keys = MediaKeys.of_folder(database.folder.root)
         self._pictures = Pictures(database, self._keys, self._shelf)
-        self._queue = Queue(database)
+        self._presence = Presence(settings.data_folder)
         self._supervisor = Supervisor(database, self._queue, self._worker_settings)
-        self.hub = Hub(self.rev, self._event)
+        self.hub = Hub(database.watch(), self.rev, self._event)
 
     def start(self) -> None:
-        """Start the worker process; call it once the page answers."""
+        """Start the worker process; call it once the page answers.
+
+        After a program that ended uncleanly the queue waits for a person, if the owner wants so:
+        what brought the program down may be in the queue still.
+        """
+        unclean = self._presence.enter()
+        with self._database.read() as session:
+            somebody_waits = any(counts(session))
+        if unclean and somebody_waits and self.preferences().after_unclean_stop == "pause":
+            self._queue.pause(True, "unclean stop")
         self._supervisor.start()
 
     def stop(self) -> None:
         """Stop the worker within some seconds; its run goes back into the queue."""
         self.hub.close()
         self._supervisor.stop()
+        self._presence.leave()
 
     def card(self, model: str = "") -> ModelCard:
         """The card of a model; of the one the program was started with where none is named."""
@@ -90,92 +102,24 @@ class Studio:
         cards = [model.card for model in self._shelf.all()]
         return [ModelView(name=card.name, title=card.title, note=card.note) for card in cards]
 
-    def status(self) -> StatusView:
-        """What the worker and the queue are doing."""
-        state = worker_state(self._database)
+    def preferences(self) -> Preferences:
+        """What the owner chose. Where nobody could let a paused queue go on, it never pauses."""
+        policy: Policy = "pause" if self._ownership.has_owner else "continue"
         with self._database.read() as session:
-            queued, running = rows.counts(session)
-        return StatusView(
-            model=state.get("state", "starting"),
-            sentence=state.get("sentence", ""),
-            queued=queued,
-            running=running,
-            paused=self._queue.is_paused(),
-        )
+            return read_preferences(session, policy)
 
-    def submit(self, draft: Draft, client_key: str, visitor: str) -> RunView:
-        """Queue a run; the same client key gives the same run."""
-        with self._database.read() as session:
-            known = rows.by_client_key(session, client_key)
-        if known is not None:
-            return self.run(known.id)
-        model = self._shelf.find(draft.model)
-        run = submission.make_run(
-            self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
-        )
-        try:
-            return self.run(self._queue.add(run).id)
-        except StorageError as error:
-            raise InvalidRequestError(str(error)) from error
-
-    def estimate(self, draft: Draft) -> EstimateView:
-        """How long the draft would take, learned from past runs."""
-        guided = draft.guidance_scale > 1
-        with self._database.read() as session:
-            presenter = RunPresenter(session, self._keys)
-            name = self._shelf.find(draft.model).card.name
-            speed = presenter.speed(name, draft.num_frames, guided=guided)
-            seconds = speed.total_s(draft.num_inference_steps) if speed else None
-            return describe(seconds, presenter.wait_s())
-
-    def cancel(self, run_id: str, visitor: str) -> RunView:
-        """Cancel at once where queued, within one step where running; else nothing happens."""
-        self._check_may_change(run_id, visitor)
-        self._queue.cancel(run_id)
-        return self.run(run_id)
-
-    def retry(self, run_id: str, visitor: str) -> RunView:
-        """Queue a failed or cancelled run again, with the same seed and settings."""
-        self._check_may_change(run_id, visitor)
-        try:
-            self._queue.retry(run_id)
-        except StorageError as error:
-            raise InvalidRequestError(str(error)) from error
-        return self.run(run_id)
-
-    def pause(self) -> None:
-        """Start no further run."""
-        self._queue.pause(True)
-
-    def resume(self) -> None:
-        """Start queued runs again."""
-        self._queue.pause(False)
-
-    def runs(self, before: str | None = None, limit: int = 30) -> list[RunView]:
-        """Newest first; `before` is the id of the last one already shown."""
-        with self._database.read() as session:
-            found = rows.newest(session, before, limit)
-            return RunPresenter(session, self._keys).views(found)
-
-    def run(self, run_id: str) -> RunView:
-        """One run; raises InvalidRequestError where there is none."""
-        with self._database.read() as session:
-            run = session.get(Run, run_id)
-            if run is None:
-                raise InvalidRequestError("This run is not in the notebook.")
-            return RunPresenter(session, self._keys).views([run])[0]
+    def set_preferences(self, visitor: str, **values: Any) -> Preferences:
+        """Choose otherwise; only the owner may."""
+        self._check_owner(visitor)
+        chosen = changed(self.preferences(), values)
+        with self._database.write() as session:
+            write_preferences(session, chosen)
+        return chosen
 
     def rev(self) -> int:
         """The revision of the newest change."""
         with self._database.read() as session:
             return rows.current_rev(session)
-
-    def changes(self, after_rev: int) -> tuple[int, list[RunView]]:
-        """The current revision, what changed since, and every queued or running run."""
-        with self._database.read() as session:
-            rev = rows.current_rev(session)
-            found = rows.changed(session, after_rev)
-            return rev, RunPresenter(session, self._keys).views(found)
 
     def store_image(self, path: Path) -> AssetView:
         """Check a picture's header, turn it upright, drop its EXIF and keep it."""
@@ -235,19 +179,11 @@ class Studio:
         rev, runs = self.changes(after_rev)
         return Event(rev=rev, runs=runs, status=self.status())
 
-    def _check_may_change(self, run_id: str, visitor: str) -> None:
-        with self._database.read() as session:
-            run = session.get(Run, run_id)
-        if run is None:
-            raise InvalidRequestError("This run is not in the notebook.")
-        if not self._ownership.may_change(run.visitor, visitor):
-            raise InvalidRequestError("Only whoever started this run can change it.")
-
     def _worker_settings(self) -> WorkerSettings:
         return WorkerSettings(
             worker=str(ULID()),
             data_folder=str(self.settings.data_folder),
             model_folder=str(self.settings.model_folder),
-            threads=self._threads,
+            threads=self.threads,
             runner=self._runner,
         )

@@ -6,11 +6,13 @@ What the run's row holds after this decides every pixel; the worker resolves not
 import secrets
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ulid import ULID
 
+from sanawm.camera.actions import cut_actions
 from sanawm.camera.path import CameraPath
 from sanawm.camera.sources import resolve_source
 from sanawm.card import ModelCard
@@ -38,10 +40,25 @@ def path_points(path: CameraPath) -> list[list[float]]:
 
 def make_run(database: Database, model: Model, draft: Draft, client_key: str, visitor: str) -> Run:
     """A row that is ready to be queued; its camera path is already among the assets."""
+    with database.read() as session:
+        parent = session.get(Run, draft.parent_id) if draft.parent_id else None
+    return Run(
+        id=str(ULID()),
+        client_key=client_key,
+        visitor=visitor,
+        parent_id=parent.id if parent else None,
+        **deciding_fields(database, model, draft),
+    )
+
+
+def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str, Any]:
+    """Everything in a run's row that decides its pixels; raises where the draft asks for nonsense.
+
+    The seed is drawn here, and the camera path resolved and kept among the assets.
+    """
     folder = database.folder
     with database.read() as session:
         image = session.get(Asset, draft.image_sha256)
-        parent = session.get(Run, draft.parent_id) if draft.parent_id else None
     if image is None or image.extension == "npz":
         raise InvalidRequestError("Choose a first frame to begin.", field="image")
     path = resolve_path(draft.path_source, draft.num_frames, model.card)
@@ -56,27 +73,47 @@ def make_run(database: Database, model: Model, draft: Draft, client_key: str, vi
         guidance_scale=draft.guidance_scale,
     )
     check_request(request, model.card)
-    return Run(
-        id=str(ULID()),
-        client_key=client_key,
-        visitor=visitor,
-        parent_id=parent.id if parent else None,
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        image_sha256=image.sha256,
-        path_sha256=_store_path(database, path),
-        path_source=path.source,
-        path_points=path_points(path),
-        num_frames=request.num_frames,
-        fps=path.fps,
-        width=model.card.width,
-        height=model.card.height,
-        seed=request.seed,
-        num_inference_steps=request.num_inference_steps,
-        guidance_scale=request.guidance_scale,
-        model=model.card.name,
-        model_revision=model.revision,
+    return {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "image_sha256": image.sha256,
+        "path_sha256": _store_path(database, path),
+        "path_source": path.source,
+        "path_points": path_points(path),
+        "num_frames": request.num_frames,
+        "fps": path.fps,
+        "width": model.card.width,
+        "height": model.card.height,
+        "seed": request.seed,
+        "num_inference_steps": request.num_inference_steps,
+        "guidance_scale": request.guidance_scale,
+        "model": model.card.name,
+        "model_revision": model.revision,
+    }
+
+
+def draft_of(run: Run) -> Draft:
+    """The draft that would make a run once more, seed and all, as a child of it."""
+    return Draft(
+        image_sha256=run.image_sha256,
+        prompt=run.prompt,
+        negative_prompt=run.negative_prompt,
+        path_source=run.path_source,
+        num_frames=run.num_frames,
+        seed=run.seed,
+        num_inference_steps=run.num_inference_steps,
+        guidance_scale=run.guidance_scale,
+        model=run.model,
+        parent_id=run.id,
     )
+
+
+def shortened(draft: Draft, num_frames: int) -> Draft:
+    """The draft with fewer frames; of an action string the steps that fit are left."""
+    source = dict(draft.path_source)
+    if source.get("kind") == "actions":
+        source["actions"] = cut_actions(str(source.get("actions", "")), num_frames - 1)
+    return replace(draft, num_frames=num_frames, path_source=source)
 
 
 def _store_path(database: Database, path: CameraPath) -> str:

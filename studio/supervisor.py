@@ -1,8 +1,12 @@
 """Keeps one worker process alive beside the page.
 
 The worker is a program of its own, not a fork: it shares no threads, no locks and no device with
-the page, and a crash of it costs one attempt at one run. It is told to stop by the end of its
-standard input, which also happens by itself when this process dies.
+the page, and a crash of it costs one attempt at one run. It is told to stop by a signal, and by the
+end of its standard input where this process dies without a word.
+
+A worker that hangs is killed: one whose lease was not renewed for as long as a lease lasts, and
+one that was asked to cancel and does not come to the end of its step. Both are judged by this
+process's own steady clock, so a wall clock that jumps kills nobody.
 """
 
 import logging
@@ -14,14 +18,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from sqlalchemy.exc import OperationalError
+
 from storage.database import Database
 from storage.queue import Queue
+from studio.remains import keep_last_words
+from studio.watchdog import CANCEL_PATIENCE_S, Watchdog
 from studio.workbench import report_worker, worker_state
 from studio.worker import WorkerSettings
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 HEALTHY_S = 60.0  # a worker that lived so long starts the delays anew
-GRACE_S = 8.0
+GRACE_S = 6.0  # to end the step in hand; then it is dropped, and made again another time
+LOOK_S = 0.1
 KEPT_LOGS = 10
 
 logger = logging.getLogger(__name__)
@@ -37,11 +46,13 @@ class Supervisor:
         next_settings: Callable[[], WorkerSettings],
         *,
         first_delay_s: float = FIRST_DELAY_S,
+        cancel_patience_s: float = CANCEL_PATIENCE_S,
     ) -> None:
         self._database = database
         self._queue = queue
         self._next_settings = next_settings
         self._first_delay_s = first_delay_s
+        self._cancel_patience_s = cancel_patience_s
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,15 +70,12 @@ class Supervisor:
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._thread.start()
 
-    def stop(self, grace_s: float = GRACE_S) -> None:
-        """Let the worker end its step and put its job back; kill it where it does not."""
+    def stop(self) -> None:
+        """Let the worker end its step and put its job back; kill it where that takes too long."""
         self._stopping.set()
         if self._thread is None:
             return
-        self._thread.join(grace_s)
-        if self._thread.is_alive() and self._process is not None:
-            self._process.kill()
-            self._thread.join()
+        self._thread.join()
         self._queue.release_worker(self._worker)
         self._mark("stopped")
 
@@ -75,11 +83,14 @@ class Supervisor:
         delay_s = self._first_delay_s
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = self._run_worker()
-            if self._stopping.is_set():
-                return
-            logger.warning("the worker ended with code %s and is started again", code)
-            self._mark("starting")
+            try:
+                code = self._run_worker()
+                if self._stopping.is_set():
+                    return
+                logger.warning("the worker ended with code %s and is started again", code)
+                self._mark("starting")
+            except (OSError, OperationalError):  # no memory for a process, a locked database, …
+                logger.exception("no worker could be kept running; another try follows")
             if time.monotonic() - began > HEALTHY_S:
                 delay_s = self._first_delay_s
             self._stopping.wait(delay_s)
@@ -104,9 +115,25 @@ class Supervisor:
         with process.stdin as lifeline, suppress(BrokenPipeError):
             lifeline.write(settings.to_line())
             lifeline.flush()
-            while process.poll() is None and not self._stopping.wait(0.1):
-                pass
+            self._watch(process, settings)
+            _end(process)
+        self._take_back(settings.worker)
         return process.wait()
+
+    def _watch(self, process: subprocess.Popen[bytes], settings: WorkerSettings) -> None:
+        """Until the worker ends, or is to end; kill it where it hangs."""
+        watchdog = Watchdog(
+            self._database, settings.worker, settings.lease_s, self._cancel_patience_s
+        )
+        while process.poll() is None and not self._stopping.wait(LOOK_S):
+            if reason := watchdog.bark():
+                logger.warning("the worker is killed: %s", reason)
+                process.kill()
+
+    def _take_back(self, worker: str) -> None:
+        """What a worker held when it died need not wait until the next one has started."""
+        if not self._stopping.is_set():
+            keep_last_words(self._database, self._queue.recover_worker(worker))
 
     def _drop_old_logs(self) -> None:
         """Worker names grow, so their logs sort by age."""
@@ -117,3 +144,14 @@ class Supervisor:
         """Tell the pages, unless the worker of another program has spoken since."""
         if worker_state(self._database).get("worker") == self._worker:
             report_worker(self._database, self._worker, state)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a worker that still runs to end after its step; kill it where that takes too long."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

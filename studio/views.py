@@ -4,10 +4,13 @@ Times are UNIX seconds, durations seconds, URLs absolute paths on this server th
 expiring capability. `to_dict` gives JSON-ready values under the field names.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
+Wish = Literal["", "cancel", "keep"]
+
+SHORT_HASH = 8  # characters of a visitor's hash that pages see
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +79,15 @@ class EstimateView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LineView:
+    """The place of a run that waits."""
+
+    id: str
+    position: int  # 0: next in line
+    eta_s: float | None  # until it starts; None where not measured, or while the queue is paused
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StatusView:
     """The worker and the queue, for the line under the bar."""
 
@@ -84,6 +96,8 @@ class StatusView:
     queued: int
     running: int
     paused: bool
+    pause_reason: Literal["", "by hand", "unclean stop"] = ""
+    line: list[LineView] = field(default_factory=list)  # who waits, next one first
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -119,8 +133,14 @@ class RunView:
     changes: list[Change]
     error: str  # a sentence, when failed or cancelled
     created_at: float
+    attempt: int
+    visitor: str  # the beginning of its visitor's hash, so that a page can mark its own; "" of none
+    wish: Wish  # what the person asked of a run that is being made
+    stopped_at: int | None  # the step after which it was stopped early and kept
+    smaller: int | None  # frames of the next shorter clip, for a run that failed
     seconds: float | None  # from start to end, when ended
     timings: dict[str, float]  # seconds per stage, when done
+    savings: dict[str, float]  # seconds saved by each cache that had the result: text, latents, …
     image_sha256: str
     width: int  # of the video, 0 until known
     height: int

@@ -5,6 +5,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from sanawm.errors import SanaWMError
 from storage.database import Database
 from storage.settings import read_setting, write_setting
@@ -18,17 +20,25 @@ BROKEN = "The model could not be opened. The log under logs in the data folder s
 logger = logging.getLogger(__name__)
 
 
-def report_worker(database: Database, worker: str, state: str, sentence: str = "") -> None:
+def report_worker(
+    database: Database, worker: str, state: str, sentence: str = "", device: str = ""
+) -> None:
     """Tell every page what the worker is doing: opening, ready, missing or stopped."""
     with database.write() as session:
         value = {"worker": worker, "state": state, "sentence": sentence}
-        write_setting(session, WORKER, value)
+        device = device or read_worker(session).get("device", "")  # as long as nobody knows better
+        write_setting(session, WORKER, value | {"device": device})
+
+
+def read_worker(session: Session) -> dict[str, Any]:
+    """What the newest worker said: worker, state, sentence, device; empty before the first one."""
+    return read_setting(session, WORKER)
 
 
 def worker_state(database: Database) -> dict[str, Any]:
-    """What the newest worker said: worker, state and sentence; empty before the first one."""
+    """What the newest worker said, in a reading of its own."""
     with database.read() as session:
-        return read_setting(session, WORKER)
+        return read_worker(session)
 
 
 class Workbench:
@@ -58,7 +68,7 @@ class Workbench:
             self.runner(self._shelf.default())
         except SanaWMError as error:
             logger.error("%s", error)
-            self._report("missing", str(error))
+            self._report("missing", str(error))  # also where not even a card could be read
         except Exception:
             logger.exception("the model could not be opened")
             self._report("missing", BROKEN)
@@ -71,17 +81,29 @@ class Workbench:
         """Whether a run of this model can start at once."""
         return self._runner is not None and self._folder == model.folder
 
+    @property
+    def device(self) -> str:
+        """What the open model runs on."""
+        return self._runner.device if self._runner else ""
+
     def runner(self, model: Model) -> Runner:
         """The runner of a model, opened where another one or none is open."""
         if self._runner is None or self._folder != model.folder:
             self.close()
             self._report("opening")
-            self._runner = self._open_runner(
+            self._runner = self._opened(model)
+            self._folder = model.folder
+            report_worker(self._database, self._worker, "ready", device=self.device)
+        return self._runner
+
+    def _opened(self, model: Model) -> Runner:
+        try:
+            return self._open_runner(
                 model.folder, cache_folder=self._cache_folder, threads=self.threads
             )
-            self._folder = model.folder
-            self._report("ready")
-        return self._runner
+        except SanaWMError as error:
+            self._report("missing", str(error))
+            raise
 
     def close(self) -> None:
         """Let go of the model and its memory."""

@@ -2,10 +2,10 @@
 
     python -m studio.worker     (its settings, one line of JSON, come on standard input)
 
-Standard input stays open as a lifeline: when the program that started the worker is gone, however
-it went, the line ends and so does the worker. SIGTERM does the same. Either way the job in hand
-goes back into the queue and counts no death. What the kernel kills outright is found by the next
-worker, which gets the lock the moment it is free.
+SIGTERM lets the step in hand end. Standard input stays open as a lifeline: when the program that
+started the worker is gone, however it went, the line ends and so does the worker. Either way the
+job in hand goes back into the queue and counts no death. What the kernel kills outright is found by
+the program that started it, or by the next worker, which gets the lock the moment it is free.
 """
 
 import faulthandler
@@ -22,18 +22,19 @@ from pkgutil import resolve_name
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import OperationalError
 
 from storage.database import Database
-from storage.files import DataFolder, clean
-from storage.queue import Queue
+from storage.files import clean
+from storage.queue import Claim, Queue
 from storage.runs import attempts
-from studio.generation import LOG_NAME, Generation
+from studio.generation import Generation
+from studio.remains import keep_last_words
 from studio.settings import Settings
 from studio.workbench import Workbench, report_worker
 
 GPU_LOCK = "gpu0.lock"
 GRACE_S = 1.0  # to end the step in hand after the lifeline has gone; nothing is lost by less
-LOG_TAIL_BYTES = 20_000
 
 logger = logging.getLogger(__name__)
 
@@ -82,11 +83,7 @@ def main() -> None:
 
 def tidy(database: Database, queue: Queue) -> None:
     """Take back the jobs of the dead, keep what they said last, and remove what they left."""
-    for dead in queue.recover(every=True):
-        log = _log_tail(database.folder, dead.worker)
-        folder = database.folder.attempt(dead.run_id, dead.attempt)
-        if log and folder.is_dir():
-            (folder / LOG_NAME).write_bytes(log)
+    keep_last_words(database, queue.recover(every=True))
     with database.read() as session:
         current = attempts(session)
     clean(database.folder, current, time.time())
@@ -105,13 +102,22 @@ def work(
     )
     bench.prepare()
     while not stopping.is_set():
-        claim = queue.claim(settings.worker)
+        claim = _claim(queue, settings.worker)
         if claim is None:
             stopping.wait(settings.poll_s)
         else:
             logger.info("run %s, attempt %d", claim.run_id, claim.attempt)
             Generation(database, queue, bench, claim, stopping).make()
     report_worker(database, settings.worker, "stopped")
+
+
+def _claim(queue: Queue, worker: str) -> Claim | None:
+    """The next job; none while another program keeps the database locked."""
+    try:
+        return queue.claim(worker)
+    except OperationalError:
+        logger.exception("no job could be claimed")
+        return None
 
 
 def _acquire(lock: FileLock, stopping: threading.Event) -> bool:
@@ -135,11 +141,6 @@ def _watch_lifeline(
     time.sleep(GRACE_S)  # a worker that stops in time takes this thread with it
     queue.release_worker(worker)
     os._exit(0)
-
-
-def _log_tail(folder: DataFolder, worker: str) -> bytes:
-    log = folder.worker_log(worker)
-    return log.read_bytes()[-LOG_TAIL_BYTES:] if log.is_file() else b""
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sanawm.camera.actions import count_actions
+from sanawm.camera.actions import count_actions, cut_actions
 from sanawm.errors import InvalidRequestError
 
 
@@ -12,7 +12,7 @@ def repair(actions: Any, room: int) -> dict[str, str] | None:
         return None
     segments = [segment.strip() for segment in actions.split(",") if segment.strip()]
     good = [segment for segment in segments if _is_good(segment)]
-    kept = ",".join(_cut(good, room))
+    kept = cut_actions(",".join(good), room) if good else ""
     if not kept or kept == actions:
         return None
     dropped = len(segments) - len(good)
@@ -27,14 +27,3 @@ def _is_good(segment: str) -> bool:
     except InvalidRequestError:
         return False
     return True
-
-
-def _cut(segments: list[str], room: int) -> list[str]:
-    kept: list[str] = []
-    for segment in segments:
-        if room <= 0:
-            break
-        steps = min(count_actions(segment), room)
-        kept.append(f"{segment.rpartition('-')[0]}-{steps}")
-        room -= steps
-    return kept

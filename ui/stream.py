@@ -4,6 +4,7 @@ Each event is `change` with {"rev", "runs", "state"}, its id the revision, so a 
 reconnects says how far it was. EventSource can send no header; its address carries the permission.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -15,6 +16,7 @@ from studio.hub import Event
 from studio.studio import Studio
 from ui.presenters import present_all, state_of
 
+PING = b": still here\n\n"
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
@@ -22,29 +24,41 @@ HEADERS = {
 }
 
 
-async def stream_events(studio: Studio, request: Request) -> Response:
-    """Follow the notebook until the page goes away."""
-    query = request.query_params
-    if not studio.may_follow(query.get("e", ""), query.get("s", "")):
-        return Response("This address has expired.", 403)
-    if studio.hub.is_full:
-        return Response("Too many pages are open.", 503)
-    body = _lines(studio, _revision(request))
-    return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
+class Stream:
+    """The events of a studio as text; pages that get the same event share the making of it."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._newest: tuple[Event, asyncio.Future[bytes]] | None = None
+
+    async def respond(self, request: Request) -> Response:
+        """Follow the notebook until the page goes away."""
+        query = request.query_params
+        if not self._studio.may_follow(query.get("e", ""), query.get("s", "")):
+            return Response("This address has expired.", 403)
+        if self._studio.hub.is_full:
+            return Response("Too many pages are open.", 503)
+        body = self._lines(_revision(request))
+        return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
+
+    async def _lines(self, after: int | None) -> AsyncIterator[bytes]:
+        async for event in self._studio.hub.follow(after):
+            yield await self._text(event) if event else PING
+
+    async def _text(self, event: Event) -> bytes:
+        if self._newest is None or self._newest[0] is not event:
+            making = asyncio.ensure_future(run_in_threadpool(_line, self._studio, event))
+            self._newest = (event, making)
+        return await asyncio.shield(self._newest[1])  # a page that leaves spoils it for nobody
 
 
-async def _lines(studio: Studio, after: int | None) -> AsyncIterator[str]:
-    async for event in studio.hub.follow(after):
-        yield await run_in_threadpool(_line, studio, event) if event else ": still here\n\n"
-
-
-def _line(studio: Studio, event: Event) -> str:
+def _line(studio: Studio, event: Event) -> bytes:
     value = {
         "rev": event.rev,
         "runs": present_all(studio, event.runs),
         "state": state_of(event.status, studio.card().title),
     }
-    return f"event: change\nid: {event.rev}\ndata: {json.dumps(value)}\n\n"
+    return f"event: change\nid: {event.rev}\ndata: {json.dumps(value)}\n\n".encode()
 
 
 def _revision(request: Request) -> int | None:

@@ -47,6 +47,18 @@ def count_actions(text: str) -> int:
     return sum(steps for _, steps in parse_actions(text))
 
 
+def cut_actions(text: str, steps: int) -> str:
+    """As many of an action string's first steps as there is room for; empty where that is none."""
+    kept: list[str] = []
+    for segment in "".join(text.replace(FULL_WIDTH_COMMA, ",").split()).split(","):
+        if steps <= 0:
+            break
+        taken = min(count_actions(segment), steps)
+        kept.append(f"{segment.rpartition('-')[0]}-{taken}")
+        steps -= taken
+    return ",".join(kept)
+
+
 def resolve_actions(
     text: str,
     *,

@@ -20,8 +20,8 @@ from storage.tables import Base
 NEXT = '''"""One more column."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9002"
+down_revision = "{head}"
 def upgrade():
     with op.batch_alter_table("runs") as runs:
         runs.add_column(sa.Column("note", sa.String(), nullable=False, server_default="none"))
@@ -34,9 +34,9 @@ def newer_program(tmp_path, monkeypatch):
     def install(more="pass"):
         scripts = tmp_path / "scripts"
         shutil.copytree(SCRIPTS, scripts, dirs_exist_ok=True)
-        (scripts / "versions" / "0002_more.py").write_text(NEXT.format(more=more))
+        (scripts / "versions" / "9002_more.py").write_text(NEXT.format(more=more, head=HEAD))
         monkeypatch.setattr(migration, "SCRIPTS", scripts)
-        monkeypatch.setattr(migration, "HEAD", "0002")
+        monkeypatch.setattr(migration, "HEAD", "9002")
 
     return install
 
@@ -93,7 +93,7 @@ def test_an_older_database_is_backed_up_and_migrated_with_its_rows(
         ]
     [copy] = database.folder.backups.iterdir()
     assert revision(copy) == HEAD
-    assert revision(database.folder.database) == "0002"
+    assert revision(database.folder.database) == "9002"
 
 
 def test_a_migration_that_fails_changes_nothing(database, newer_program):

@@ -13,7 +13,8 @@ from sample_rows import add_assets, make_run
 from sqlalchemy import select
 
 from storage.database import Database
-from storage.queue import MAX_DEATHS, Queue
+from storage.outcomes import MAX_DEATHS
+from storage.queue import Queue
 from storage.tables import Job, Run
 
 ENDED = {"done", "failed", "cancelled"}

@@ -19,6 +19,8 @@ STEPS = 4
 
 
 class SmallRunner:
+    device = "a processor"
+
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
 

@@ -12,6 +12,7 @@ def past_run(drawing=4.0, *, num_frames=17, steps=4, guidance=2.0, seconds=10.0,
         num_frames=num_frames,
         num_inference_steps=steps,
         guidance_scale=guidance,
+        savings={},
         started_at=100.0,
         ended_at=100.0 + seconds,
         timings={"drawing": drawing, "decoding": after - 1, "saving": 1.0},
@@ -45,17 +46,33 @@ def test_without_guidance_a_step_is_half():
 
 def test_nothing_measured_is_said_and_not_guessed():
     assert learn_speed([], 17, guided=True) is None
-    assert learn_speed([Run(timings={})], 17, guided=True) is None
+    assert learn_speed([Run(timings={}, savings={})], 17, guided=True) is None
     assert describe(None, 0).sentence == UNMEASURED
 
 
 def test_a_running_run_needs_what_is_left_of_it():
     speed = learn_speed([past_run()], 17, guided=True)
     left = [
-        speed.left_s(Run(stage=stage, step=step, num_inference_steps=4))
+        speed.left_s(stage, step, 4, drawing_s=step)
         for stage, step in (("prompt", 1), ("drawing", 1), ("drawing", 4), ("decoding", 2))
     ]
     assert left == [10, 6, 3, 3]
+
+
+def test_a_run_that_draws_slower_than_past_ones_is_judged_by_its_own_pace():
+    speed = learn_speed([past_run()], 17, guided=True)  # a second a step
+    assert speed.left_s("drawing", 1, 4, drawing_s=1.9) == 3 + 3 * 1
+    assert speed.left_s("drawing", 1, 4, drawing_s=6.0) == 3 + 3 * 3
+
+
+@pytest.mark.parametrize(
+    "unlike", [{"stopped_at": 2}, {"savings": {"stage1": 9.0}}, {"ended_at": None}]
+)
+def test_a_run_that_did_not_draw_to_its_end_teaches_nothing(unlike):
+    odd = past_run(1.0)
+    for name, value in unlike.items():
+        setattr(odd, name, value)
+    assert learn_speed([odd], 17, guided=True) is None
 
 
 @pytest.mark.parametrize(

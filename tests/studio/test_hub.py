@@ -17,6 +17,12 @@ class Source:
         self.rev += 1
         self.runs[run_id] = FakeRun(run_id, self.rev)
 
+    def version(self):
+        return self.rev
+
+    def close(self):
+        self.closed = True
+
     def read(self, after):
         self.reads += 1
         changed = [run for run in self.runs.values() if run.rev > after]
@@ -37,7 +43,7 @@ def follow(source, steps):
     """Run a test's steps against a hub on a loop of its own."""
 
     async def run():
-        hub = Hub(lambda: source.rev, source.read, poll_s=0.001, ping_s=0.05)
+        hub = Hub(source, lambda: source.rev, source.read, poll_s=0.001, ping_s=0.05)
         async with asyncio.timeout(60):
             await steps(hub)
 
@@ -168,7 +174,7 @@ def test_streams_are_limited(source):
 
 def test_closing_ends_every_stream_at_once(source):
     async def steps():
-        hub = Hub(lambda: source.rev, source.read, poll_s=0.001, ping_s=3600)
+        hub = Hub(source, lambda: source.rev, source.read, poll_s=0.001, ping_s=3600)
         pages = [hub.follow() for _ in range(3)]
         for page in pages:
             await next_change(page)

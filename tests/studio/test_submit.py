@@ -120,16 +120,18 @@ def test_pages_of_runs_go_on_where_the_last_one_ended(studio, submit):
     assert studio.runs(before=ids[0]) == []
 
 
-def test_changes_bring_what_changed_and_the_whole_queue(studio, settings, database, submit):
+def test_changes_bring_what_changed_and_the_status_who_waits(studio, settings, database, submit):
     runs = [submit() for _ in range(3)]
     Bench(settings, database).make_next()
     rev, all_runs = studio.changes(0)
     assert {run.id for run in all_runs} == {run.id for run in runs}
-    assert {run.id for run in studio.changes(rev)[1]} == {run.id for run in runs[1:]}
+    assert studio.changes(rev)[1] == []
+    assert [place.id for place in studio.status().line] == [run.id for run in runs[1:]]
     studio.cancel(runs[1].id, "visitor")
     after, changed = studio.changes(rev)
     assert after > rev
-    assert {run.id: run.queue_position for run in changed} == {runs[1].id: None, runs[2].id: 0}
+    assert [(run.id, run.queue_position) for run in changed] == [(runs[1].id, None)]
+    assert [(place.id, place.position) for place in studio.status().line] == [(runs[2].id, 0)]
 
 
 def test_an_unknown_run_is_named_so(studio):
@@ -150,10 +152,11 @@ def test_only_its_visitor_and_the_owner_may_cancel_a_run(settings, database, stu
 
 def test_a_paused_queue_says_so(studio, submit):
     submit()
-    studio.pause()
-    assert (studio.status().paused, studio.status().queued) == (True, 1)
-    studio.resume()
-    assert not studio.status().paused
+    studio.pause("visitor")
+    status = studio.status()
+    assert (status.paused, status.pause_reason, status.queued) == (True, "by hand", 1)
+    studio.resume("visitor")
+    assert (studio.status().paused, studio.status().pause_reason) == (False, "")
 
 
 def test_the_started_model_comes_first_and_is_the_default(studio):

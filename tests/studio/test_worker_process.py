@@ -11,7 +11,7 @@ from studio_ways import RUNNER, eventually
 from ulid import ULID
 
 from storage.queue import Queue
-from storage.runs import counts
+from storage.line import counts
 from studio.supervisor import Supervisor
 from studio.workbench import worker_state
 from studio.worker import WorkerSettings

@@ -18,6 +18,8 @@ WIDTH, HEIGHT = 160, 96
 
 
 class PaintingRunner:
+    device = "a processor"
+
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
 

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, QueryParams
 
 from studio.views import Draft
 from ui import static_files
-from ui.stream import stream_events
+from ui.stream import Stream
 
 WM = "/gradio_api/wm"
 KEY = "b" * 32
@@ -323,7 +323,7 @@ def first_events(studio, query, count):
 
     async def read():
         request = SimpleNamespace(query_params=QueryParams(query), headers=Headers())
-        response = await stream_events(studio, request)
+        response = await Stream(studio).respond(request)
         if response.status_code != 200:
             return response.status_code
         lines = []

@@ -1,4 +1,4 @@
-"""How often the caches had what a run needed, as the records of finished runs say."""
+"""Figures about the whole notebook: runs by state, what the caches had, every prompt."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Hits:
 
 
 def cache_hits(session: Session) -> dict[str, Hits]:
-    """Every cache, also one that was never asked."""
+    """Every cache, also one that was never asked, as the records of finished runs say."""
     columns = []
     for kind in CACHES:
         hit = func.json_extract(Run.record, f"$.caches.{kind}.hit")
@@ -30,3 +30,15 @@ def cache_hits(session: Session) -> dict[str, Hits]:
         kind: Hits(asked=asked, hits=int(hits or 0), saved_s=float(saved or 0))
         for kind, asked, hits, saved in zip(CACHES, values, values, values, strict=True)
     }
+
+
+def runs_by_state(session: Session) -> dict[str, int]:
+    """How many runs are in each state that any is in."""
+    query = select(Run.state, func.count()).group_by(Run.state).order_by(Run.state)
+    return dict(session.execute(query).tuples().all())
+
+
+def prompts(session: Session) -> set[str]:
+    """Everything people wrote to be drawn or left out."""
+    written = select(Run.prompt).union(select(Run.negative_prompt))
+    return {prompt for prompt in session.scalars(written) if prompt}

@@ -1,0 +1,245 @@
+"""What people do with runs: submit, change, order, stop and repeat them.
+
+A run is committed `queued` before `submit` returns. Everything a person can get wrong raises
+`InvalidRequestError` with a sentence and the field it belongs to; every method checks whether the
+visitor may do what it does. Nothing here generates, and nothing imports torch.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+
+from sqlalchemy.orm import Session
+
+from sanawm.errors import InvalidRequestError
+from storage import runs as rows
+from storage.database import Database
+from storage.errors import StorageError
+from storage.line import counts, places
+from storage.queue import PAUSED, Queue
+from storage.settings import read_setting
+from storage.tables import Run
+from studio import submission
+from studio.estimate import describe
+from studio.identity import Ownership, visitor_id
+from studio.media import MediaKeys
+from studio.models import ModelShelf
+from studio.pace import Line, Pace
+from studio.run_views import RunPresenter
+from studio.views import Draft, EstimateView, RunView, StatusView
+from studio.workbench import read_worker
+
+TODAY_S = 24 * 3600.0
+STARTED = "Run {number} has started. What you changed can be submitted as a new run."
+NOT_YOURS = "Only whoever started this run can change it."
+NOT_OWNER = "Only the owner of this notebook can change the order of the queue or pause it."
+UNKNOWN = "This run is not in the notebook."
+
+
+class Desk:
+    """The queue as the people at the page see it; safe to call from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        *,
+        ownership: Ownership,
+        shelf: ModelShelf,
+        keys: MediaKeys,
+        pace: Pace,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._ownership = ownership
+        self._shelf = shelf
+        self._keys = keys
+        self._pace = pace
+
+    # ---- reading
+
+    def status(self) -> StatusView:
+        """What the worker and the queue are doing, and who waits."""
+        with self._database.read() as session:
+            worker, pause = read_worker(session), read_setting(session, PAUSED)
+            line, (queued, running) = self._line(session), counts(session)
+        paused = bool(pause.get("paused", False))
+        return StatusView(
+            model=worker.get("state", "starting"),
+            sentence=worker.get("sentence", ""),
+            queued=queued,
+            running=running,
+            paused=paused,
+            pause_reason=pause.get("reason", "by hand") if paused else "",
+            line=line.waiting,
+        )
+
+    def run(self, run_id: str) -> RunView:
+        """One run; raises InvalidRequestError where there is none."""
+        with self._database.read() as session:
+            return self._views(session, [_row(session, run_id)])[0]
+
+    def runs(self, before: str | None = None, limit: int = 30) -> list[RunView]:
+        """Newest first; `before` is the id of the last one already shown."""
+        with self._database.read() as session:
+            return self._views(session, rows.newest(session, before, limit))
+
+    def queue_runs(self) -> list[RunView]:
+        """What runs, what waits in order, and what ended in the last day, the latest first."""
+        with self._database.read() as session:
+            line = [_row(session, place.run_id) for place in places(session)]
+            ended = rows.ended_since(session, time.time() - TODAY_S)
+            return self._views(session, [*line, *ended])
+
+    def changes(self, after_rev: int) -> tuple[int, list[RunView]]:
+        """The current revision and the runs that changed since, newest change first."""
+        with self._database.read() as session:
+            rev = rows.current_rev(session)
+            return rev, self._views(session, rows.changed(session, after_rev))
+
+    def estimate(self, draft: Draft) -> EstimateView:
+        """How long the draft would take, learned from past runs."""
+        guided, name = draft.guidance_scale > 1, self._shelf.find(draft.model).card.name
+        with self._database.read() as session:
+            speed = self._pace.speed(session, name, draft.num_frames, guided=guided)
+            seconds = speed.total_s(draft.num_inference_steps) if speed else None
+            return describe(seconds, self._line(session).wait_s)
+
+    # ---- new runs
+
+    def submit(self, draft: Draft, client_key: str, visitor: str) -> RunView:
+        """Queue a run; the same client key gives the same run."""
+        return self._submit(draft, client_key, visitor)
+
+    def duplicate(self, run_id: str, client_key: str, visitor: str) -> RunView:
+        """The same run once more, seed and all, right behind the original where that waits."""
+        with self._database.read() as session:
+            draft = submission.draft_of(_row(session, run_id))
+        return self._submit(draft, client_key, visitor, behind=run_id)
+
+    def retry_smaller(self, run_id: str, client_key: str, visitor: str) -> RunView:
+        """A failed run once more with the next shorter length its model offers."""
+        run = self.run(run_id)
+        if run.smaller is None:
+            raise InvalidRequestError("There is no shorter clip to try.")
+        with self._database.read() as session:
+            draft = submission.draft_of(_row(session, run_id))
+        return self._submit(submission.shortened(draft, run.smaller), client_key, visitor)
+
+    def retry(self, run_id: str, visitor: str) -> RunView:
+        """Queue a failed or cancelled run again, with the same seed and settings."""
+        self._check_may_change(run_id, visitor)
+        with _sentences():
+            self._queue.retry(run_id, limited=not self.is_owner(visitor))
+        return self.run(run_id)
+
+    def _submit(
+        self, draft: Draft, client_key: str, visitor: str, behind: str | None = None
+    ) -> RunView:
+        with self._database.read() as session:
+            known = rows.by_client_key(session, client_key)
+        if known is not None:
+            return self.run(known.id)
+        model = self._shelf.find(draft.model)
+        run = submission.make_run(
+            self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
+        )
+        limited = not self.is_owner(visitor)
+        with _sentences():
+            added = self._queue.add(run, limited=limited, behind=behind)
+        return self.run(added.id)
+
+    # ---- changing what waits and stopping what runs
+
+    def edit(self, run_id: str, draft: Draft, visitor: str) -> RunView:
+        """Let a waiting run ask for something else; refused with a sentence once it has started."""
+        self._check_may_change(run_id, visitor)
+        fields = submission.deciding_fields(self._database, self._shelf.find(draft.model), draft)
+        if not self._queue.replace(run_id, **fields):
+            raise InvalidRequestError(STARTED.format(number=self.run(run_id).number))
+        return self.run(run_id)
+
+    def cancel(self, run_id: str, visitor: str) -> RunView:
+        """Cancel at once where queued, within one step where running; else nothing happens."""
+        self._check_may_change(run_id, visitor)
+        self._queue.cancel(run_id)
+        return self.run(run_id)
+
+    def keep(self, run_id: str, visitor: str) -> RunView:
+        """Stop a running run after the step in hand and keep what there is."""
+        self._check_may_change(run_id, visitor)
+        self._queue.keep(run_id)
+        return self.run(run_id)
+
+    # ---- the owner's order
+
+    def move(self, run_id: str, before: str | None, visitor: str) -> None:
+        """Let a waiting run be made before another, or last of all."""
+        self._check_owner(visitor)
+        if not self._queue.move(run_id, before):
+            raise InvalidRequestError("One of these runs has started. The order is as it was.")
+
+    def run_next(self, run_id: str, visitor: str) -> None:
+        """Let a waiting run be the next one."""
+        self._check_owner(visitor)
+        if not self._queue.move_to_front(run_id):
+            raise InvalidRequestError("This run has started already.")
+
+    def pause(self, visitor: str) -> None:
+        """Start no further run."""
+        self._check_owner(visitor)
+        self._queue.pause(True)
+
+    def resume(self, visitor: str) -> None:
+        """Start queued runs again."""
+        self._check_owner(visitor)
+        self._queue.pause(False)
+
+    # ---- who may
+
+    def is_owner(self, visitor: str) -> bool:
+        """Whether the notebook belongs to whoever sent this key."""
+        return self._ownership.is_owner(visitor)
+
+    def _check_owner(self, visitor: str) -> None:
+        if not self.is_owner(visitor):
+            raise InvalidRequestError(NOT_OWNER)
+
+    def _check_may_change(self, run_id: str, visitor: str) -> None:
+        with self._database.read() as session:
+            run = _row(session, run_id)
+        if not self._ownership.may_change(run.visitor, visitor):
+            raise InvalidRequestError(NOT_YOURS)
+
+    # ---- views
+
+    def _line(self, session: Session) -> Line:
+        paused = bool(read_setting(session, PAUSED).get("paused", False))
+        return self._pace.line(session, paused=paused)
+
+    def _views(self, session: Session, found: Sequence[Run]) -> list[RunView]:
+        lengths = cache(self._lengths)
+        return RunPresenter(session, self._keys, self._line(session), lengths).views(found)
+
+    def _lengths(self, model: str) -> tuple[int, ...]:
+        try:
+            return self._shelf.find(model).card.lengths
+        except InvalidRequestError:
+            return ()
+
+
+def _row(session: Session, run_id: str) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise InvalidRequestError(UNKNOWN)
+    return run
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What the storage refuses is something the person asked for."""
+    try:
+        yield
+    except StorageError as error:
+        raise InvalidRequestError(str(error)) from error
