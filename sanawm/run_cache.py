@@ -82,7 +82,7 @@ class RunCaches:
     def report(self) -> dict[str, dict[str, Any]]:
         """For every kind that was asked: whether all was there, and the seconds saved."""
         return {
-            kind: {"hit": all(hits), "saved_s": round(self._saved_s.get(kind, 0.0), 3)}
+            kind: {"hit": all(hits), "saved_s": round(self._saved_s.get(kind, 0.0), 4)}
             for kind, hits in self._asked.items()
         }
 
