@@ -35,7 +35,7 @@ def cache_hits(session: Session) -> dict[str, Hits]:
 def runs_by_state(session: Session) -> dict[str, int]:
     """How many runs are in each state that any is in."""
     query = select(Run.state, func.count()).group_by(Run.state).order_by(Run.state)
-    return dict(session.execute(query).tuples().all())
+    return {state: number for state, number in session.execute(query)}
 
 
 def prompts(session: Session) -> set[str]:

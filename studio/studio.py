@@ -14,12 +14,14 @@ from sanawm.camera.path import CameraPath
 from sanawm.card import ModelCard
 from storage import runs as rows
 from storage.database import Database
+from storage.files import LOG
 from storage.line import counts
 from storage.queue import Queue
 from storage.tables import Run
 from studio import submission
 from studio.cores import physical_cores
 from studio.desk import Desk
+from studio.housekeeping import Housekeeping
 from studio.hub import Event, Hub
 from studio.identity import Ownership
 from studio.media import EVENTS, MediaKeys
@@ -34,7 +36,6 @@ from studio.preferences import (
     write_preferences,
 )
 from studio.presence import Presence
-from studio.remains import LOG_NAME
 from studio.settings import Settings
 from studio.supervisor import Supervisor
 from studio.views import AssetView, ExampleView, ModelView
@@ -73,6 +74,15 @@ class Studio(Desk):
         self._presence = Presence(settings.data_folder)
         self._supervisor = Supervisor(database, self._queue, self._worker_settings)
         self.hub = Hub(database.watch(), self.rev, self._event)
+        self.housekeeping = Housekeeping(
+            database,
+            self._shelf,
+            settings,
+            is_owner=self.is_owner,
+            preferences=self.preferences,
+            status=self.status,
+            threads=self.threads,
+        )
 
     def start(self) -> None:
         """Start the worker process; call it once the page answers.
@@ -172,7 +182,7 @@ class Studio(Desk):
             run = session.get(Run, run_id)
         if run is None or run.state != "failed":
             return ""
-        log = self._database.folder.attempt(run.id, run.attempt) / LOG_NAME
+        log = self._database.folder.attempt(run.id, run.attempt) / LOG
         return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
 
     def _event(self, after_rev: int) -> Event:
