@@ -10,12 +10,22 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ORPHAN_AGE_S = 3600.0
 UNFINISHED = ("*.tmp", "*.part")  # ours, and the pipeline's
+LOG = "log.txt"  # why a run failed
 ATTEMPT = re.compile(r"a(\d+)")
+
+
+class Attempt(NamedTuple):
+    """The attempt whose folder belongs to a run."""
+
+    number: int
+    log_only: bool = False  # the run failed or was cancelled: nothing else of it is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +119,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def clean(folder: DataFolder, attempts: dict[str, int], now: float) -> list[Path]:
-    """Delete and return what crashes left behind: unfinished files, folders that no row names.
+def clean(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[Path]:
+    """Delete and return what crashes left behind: unfinished files, and what no row names.
 
     `attempts` maps every run id to its current attempt. Only what is older than an hour goes, so
     that a file just being written is safe.
@@ -126,17 +136,32 @@ def clean(folder: DataFolder, attempts: dict[str, int], now: float) -> list[Path
     return old
 
 
-def _orphans(folder: DataFolder, attempts: dict[str, int]) -> list[Path]:
+def empty_but_for(folder: Path, kept: str) -> None:
+    """Delete everything in a folder except one file, and the folder where that is not there."""
+    for path in other_files(folder, kept):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # not empty, or not there
+        folder.rmdir()
+
+
+def other_files(folder: Path, kept: str) -> list[Path]:
+    """The files of a folder but one; none where there is no folder."""
+    return [path for path in folder.glob("*") if path.name != kept and path.is_file()]
+
+
+def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
     orphans = []
     for run in folder.runs.iterdir():
         if run.name not in attempts:
             orphans.append(run)
             continue
-        orphans += [
-            path
-            for path in run.iterdir()
-            if (match := ATTEMPT.fullmatch(path.name)) and int(match[1]) < attempts[run.name]
-        ]
+        current = attempts[run.name]
+        for path in run.iterdir():
+            match = ATTEMPT.fullmatch(path.name)
+            if match and int(match[1]) < current.number:
+                orphans.append(path)
+            elif match and int(match[1]) == current.number and current.log_only:
+                orphans += other_files(path, LOG)
     return orphans
 
 

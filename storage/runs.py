@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
+from storage.files import Attempt
 from storage.tables import Asset, Counter, Run
 
 MAX_PAGE = 200
@@ -58,11 +59,6 @@ def ended_since(session: Session, moment: float) -> Sequence[Run]:
     return session.scalars(query.limit(MAX_PAGE)).all()
 
 
-def by_client_key(session: Session, client_key: str) -> Run | None:
-    """The run a click already made."""
-    return session.scalar(select(Run).where(Run.client_key == client_key))
-
-
 def parents(session: Session, runs: Iterable[Run]) -> dict[str, Run]:
     """The parents of the runs that have one, by id."""
     ids = {run.parent_id for run in runs if run.parent_id}
@@ -90,6 +86,10 @@ def last_finish(session: Session, model: str) -> float:
     return session.scalar(query) or 0.0
 
 
-def attempts(session: Session) -> dict[str, int]:
+def attempts(session: Session) -> dict[str, Attempt]:
     """Every run's current attempt, by run id."""
-    return {run_id: attempt for run_id, attempt in session.execute(select(Run.id, Run.attempt))}
+    rows = session.execute(select(Run.id, Run.attempt, Run.state))
+    return {
+        run_id: Attempt(number, log_only=state in ("failed", "cancelled"))
+        for run_id, number, state in rows
+    }

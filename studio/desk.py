@@ -137,10 +137,6 @@ class Desk:
     def _submit(
         self, draft: Draft, client_key: str, visitor: str, behind: str | None = None
     ) -> RunView:
-        with self._database.read() as session:
-            known = rows.by_client_key(session, client_key)
-        if known is not None:
-            return self.run(known.id)
         model = self._shelf.find(draft.model)
         run = submission.make_run(
             self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)

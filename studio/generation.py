@@ -20,14 +20,13 @@ from sqlalchemy.exc import OperationalError
 
 from sanawm.progress import Finished, Progress
 from storage.database import Database
-from storage.files import sync_tree, write_whole
+from storage.files import LOG, sync_tree, write_whole
 from storage.queue import Claim, Hold, Queue
 from storage.records import write_record
 from storage.tables import Asset, Run
 from studio.mishaps import sentence_of, spoils_the_model
 from studio.models import Model
 from studio.preferences import Preferences, read_preferences
-from studio.remains import LOG_NAME
 from studio.workbench import Workbench
 
 PATH_NAME = "c2w.npz"
@@ -224,7 +223,7 @@ class Generation:
         log = traceback.format_exc().encode()
         shutil.rmtree(self._folder, ignore_errors=True)
         try:
-            write_whole(self._folder / LOG_NAME, log)
+            write_whole(self._folder / LOG, log)
         except OSError:
             logger.exception("the log was not kept")
         self._settle("failed", error=sentence)

@@ -8,6 +8,7 @@ ever grows (`studio.countdown`).
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,8 @@ from studio.countdown import Countdown
 from studio.estimate import Speed, learn_speed
 from studio.views import LineView
 from studio.workbench import WORKER
+
+SpeedOf = Callable[[str, int, bool], Speed | None]  # of a model, frames, guided
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +48,19 @@ class Pace:
         """The line as it is in this reading; while the queue is paused nobody is told a start."""
         found = places(session)
         running, waiting = _split(found)
-        ends = {place.run_id: self._end_s(session, place) for place in running}
+
+        @cache  # a long line is mostly of one kind
+        def speed(model: str, num_frames: int, guided: bool) -> Speed | None:
+            return self.speed(session, model, num_frames, guided=guided)
+
+        ends = {place.run_id: self._end_s(place, speed) for place in running}
         before, wait_s = [place.run_id for place in running], _sum(list(ends.values()))
         views = []
         for position, place in enumerate(waiting):
             start_s = None if paused else self._promise(place, "start", wait_s, before)
             views.append(LineView(id=place.run_id, position=position, eta_s=start_s))
             before.append(place.run_id)
-            wait_s = _sum([wait_s, self._total_s(session, place)])
+            wait_s = _sum([wait_s, _total_s(place, speed)])
         self._countdown.forget_others(
             _key(place, goal) for place in found for goal in ("start", "end")
         )
@@ -69,15 +77,11 @@ class Pace:
             self._speeds[key] = known
         return known[1]
 
-    def _total_s(self, session: Session, place: Place) -> float | None:
-        speed = self.speed(session, place.model, place.num_frames, guided=place.guided)
-        return None if speed is None else speed.total_s(place.steps)
-
-    def _end_s(self, session: Session, place: Place) -> float | None:
-        speed = self.speed(session, place.model, place.num_frames, guided=place.guided)
-        if speed is None:
+    def _end_s(self, place: Place, speed: SpeedOf) -> float | None:
+        known = speed(place.model, place.num_frames, place.guided)
+        if known is None:
             return None
-        left_s = speed.left_s(place.stage, place.step, place.steps, place.drawing_s(self._clock()))
+        left_s = known.left_s(place.stage, place.step, place.steps, place.drawing_s(self._clock()))
         return self._promise(place, "end", left_s, [])
 
     def _promise(
@@ -86,6 +90,11 @@ class Pace:
         if seconds is None:
             return None
         return self._countdown.left_s(_key(place, goal), seconds, ahead)
+
+
+def _total_s(place: Place, speed: SpeedOf) -> float | None:
+    known = speed(place.model, place.num_frames, place.guided)
+    return None if known is None else known.total_s(place.steps)
 
 
 def _key(place: Place, goal: str) -> str:

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 from storage.database import Database
+from storage.files import LOG, empty_but_for, write_whole
 from storage.queue import Claim
 
-LOG_NAME = "log.txt"
 LOG_TAIL_BYTES = 20_000
 
 
-def keep_last_words(database: Database, dead: list[Claim]) -> None:
-    """Put the end of each dead worker's log beside what it was making."""
+def bury(database: Database, dead: list[Claim]) -> None:
+    """Of what each dead worker was making, keep the end of its log and nothing else."""
     for claim in dead:
-        words = _tail(database.folder.worker_log(claim.worker))
         folder = database.folder.attempt(claim.run_id, claim.attempt)
-        if words and folder.is_dir():
-            (folder / LOG_NAME).write_bytes(words)
+        if words := _tail(database.folder.worker_log(claim.worker)):
+            write_whole(folder / LOG, words)
+        empty_but_for(folder, LOG)
 
 
 def _tail(log: Path) -> bytes:

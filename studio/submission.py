@@ -4,10 +4,8 @@ What the run's row holds after this decides every pixel; the worker resolves not
 """
 
 import secrets
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ulid import ULID
@@ -117,13 +115,12 @@ def shortened(draft: Draft, num_frames: int) -> Draft:
 
 
 def _store_path(database: Database, path: CameraPath) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "path.npz"
-        path.save_npz(file)
-        sha256 = database.folder.store_asset(file.read_bytes(), "npz")
-    with database.write() as session:
-        if session.get(Asset, sha256) is None:
-            session.add(
-                Asset(sha256=sha256, extension="npz", width=0, height=0, created_at=time.time())
-            )
+    """Keep the poses among the assets, where they may be already."""
+    sha256 = database.folder.store_asset(path.to_npz(), "npz")
+    with database.read() as session:
+        known = session.get(Asset, sha256) is not None
+    if not known:
+        now = time.time()
+        with database.write() as session:
+            session.merge(Asset(sha256=sha256, extension="npz", width=0, height=0, created_at=now))
     return sha256

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from storage.database import Database
 from storage.queue import Queue
-from studio.remains import keep_last_words
+from studio.remains import bury
 from studio.watchdog import CANCEL_PATIENCE_S, Watchdog
 from studio.workbench import report_worker, worker_state
 from studio.worker import WorkerSettings
@@ -133,7 +133,7 @@ class Supervisor:
     def _take_back(self, worker: str) -> None:
         """What a worker held when it died need not wait until the next one has started."""
         if not self._stopping.is_set():
-            keep_last_words(self._database, self._queue.recover_worker(worker))
+            bury(self._database, self._queue.recover_worker(worker))
 
     def _drop_old_logs(self) -> None:
         """Worker names grow, so their logs sort by age."""

@@ -29,7 +29,7 @@ from storage.files import clean
 from storage.queue import Claim, Queue
 from storage.runs import attempts
 from studio.generation import Generation
-from studio.remains import keep_last_words
+from studio.remains import bury
 from studio.settings import Settings
 from studio.workbench import Workbench, report_worker
 
@@ -83,7 +83,7 @@ def main() -> None:
 
 def tidy(database: Database, queue: Queue) -> None:
     """Take back the jobs of the dead, keep what they said last, and remove what they left."""
-    keep_last_words(database, queue.recover(every=True))
+    bury(database, queue.recover(every=True))
     with database.read() as session:
         current = attempts(session)
     clean(database.folder, current, time.time())

@@ -11,6 +11,7 @@ The poses are the truth: replaying a path never resolves its source again.
 
 import json
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -121,15 +122,20 @@ class CameraPath:
         except (KeyError, TypeError, ValueError) as error:
             raise _problem("This camera path lacks poses or frames per second.") from error
 
-    def save_npz(self, file: Path) -> None:
-        """Write the path to a `.npz`, the same bytes for the same path."""
+    def to_npz(self) -> bytes:
+        """The content of a `.npz`, the same bytes for the same path."""
         arrays: dict[str, NDArray[Any]] = {"c2w": self.c2w, "fps": np.array(self.fps)}
         if self.intrinsics is not None:
             arrays["intrinsics"] = self.intrinsics
         about = {"schema": SCHEMA, "convention": CONVENTION, "source": self.source}
         arrays["about"] = np.array(json.dumps(about))
-        with Path(file).open("wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, **arrays)
+        stream = BytesIO()
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        return stream.getvalue()
+
+    def save_npz(self, file: Path) -> None:
+        """Write the path to a `.npz`."""
+        Path(file).write_bytes(self.to_npz())
 
     @classmethod
     def load_npz(cls, file: Path) -> Self:

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from storage.files import ORPHAN_AGE_S, DataFolder, clean, sync_tree, write_whole
+from storage.files import ORPHAN_AGE_S, Attempt, DataFolder, clean, sync_tree, write_whole
 
 
 @pytest.fixture
@@ -57,8 +57,20 @@ def test_only_old_leftovers_are_cleaned_up(folder):
     for name in (".x.png.12.tmp", ".x.safetensors.part"):
         (folder.assets / name).write_bytes(b"half")
     now = (gone[0] / "video.mp4").stat().st_mtime
-    assert clean(folder, {"known": 2}, now + ORPHAN_AGE_S / 2) == []
-    clean(folder, {"known": 2}, now + 2 * ORPHAN_AGE_S)
+    assert clean(folder, {"known": Attempt(2)}, now + ORPHAN_AGE_S / 2) == []
+    clean(folder, {"known": Attempt(2)}, now + 2 * ORPHAN_AGE_S)
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
     assert list(folder.assets.iterdir()) == []
+
+
+def test_of_a_run_that_failed_only_the_log_is_kept(folder):
+    attempt = folder.attempt("known", 2)
+    attempt.mkdir(parents=True)
+    for name in ("video.mp4", "preview-1.webp", "log.txt"):
+        (attempt / name).write_bytes(b"v")
+    later = (attempt / "log.txt").stat().st_mtime + 2 * ORPHAN_AGE_S
+    clean(folder, {"known": Attempt(2)}, later)
+    assert len(list(attempt.iterdir())) == 3
+    clean(folder, {"known": Attempt(2, log_only=True)}, later)
+    assert [path.name for path in attempt.iterdir()] == ["log.txt"]

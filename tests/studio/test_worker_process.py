@@ -10,8 +10,8 @@ import pytest
 from studio_ways import RUNNER, eventually
 from ulid import ULID
 
-from storage.queue import Queue
 from storage.line import counts
+from storage.queue import Queue
 from studio.supervisor import Supervisor
 from studio.workbench import worker_state
 from studio.worker import WorkerSettings
