@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import torch
 from einops import rearrange
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from sanawm.errors import ModelFilesMissingError
@@ -117,7 +118,7 @@ class LTX2VideoAutoencoder:
             model = AutoencoderKLLTX2Video.from_pretrained(
                 folder, torch_dtype=torch.float32, local_files_only=True
             )
-        except OSError as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise ModelFilesMissingError(
                 f"The autoencoder's weights in {folder} are missing or cannot be read."
             ) from error

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as nnf
@@ -40,7 +41,14 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     path = folder / TOKENIZER_FILE
     if not path.is_file():
         raise ModelFilesMissingError(f"The model's tokenizer, {path}, is missing.")
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except MemoryError:
+        raise
+    except Exception as error:  # the library has no narrower one
+        raise ModelFilesMissingError(
+            f"The model's tokenizer, {path}, is damaged: {error}. Copy the model's files again."
+        ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -107,13 +115,25 @@ def load_text_encoder(folder: Path) -> Any:
     from transformers import Gemma2Model  # takes seconds to import
 
     try:
-        model = Gemma2Model.from_pretrained(
-            path, dtype=torch.float32, attn_implementation="eager", local_files_only=True
+        model, report = Gemma2Model.from_pretrained(
+            path,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            ignore_mismatched_sizes=True,  # reported below instead of raised in a table
+            output_loading_info=True,
         )
-    except OSError as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelFilesMissingError(
-            f"The text encoder's weights in {path} are missing or cannot be read."
+            f"The text encoder's weights in {path} are missing or cannot be read. Copy the model's "
+            "files again."
         ) from error
+    lacking = sorted(report["missing_keys"]) + sorted(key for key, *_ in report["mismatched_keys"])
+    if lacking:
+        raise ModelFilesMissingError(
+            f"The text encoder's weights in {path} do not fit its config.json: {lacking[0]} is "
+            "missing or of another size. Copy the model's files again."
+        )
     return model.eval().requires_grad_(False)
 
 
