@@ -22,6 +22,8 @@ FILES = ("video.mp4", "poster.jpg", "thumb.webp")
 class LightRunner:
     """Waits at every step and draws nothing."""
 
+    device = "none"
+
     def __init__(self, model_folder: Path, *, cache_folder: Path, threads: int) -> None:
         pass
 
