@@ -6,6 +6,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from sanawm.cache_policy import CachePolicy
 from sanawm.card import ModelCard
 from sanawm.cli.bar import ProgressBar
 from sanawm.cli.paths import add_path_choice, chosen_path
@@ -28,6 +29,9 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, help="model folder (default: $WANDERBOOK_MODEL, else the tiny model)"
     )
     parser.add_argument("--out", type=Path, default=Path("clip.mp4"), help="where the video goes")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="what the next run need not compute again"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
 
@@ -45,7 +49,8 @@ def run_generate(options: argparse.Namespace) -> int:
 
     pipeline = SanaWMPipeline.from_pretrained(folder, threads=options.threads)
     bar = ProgressBar(sys.stderr)
-    for event in pipeline.generate(request, options.out):
+    caches = CachePolicy(folder=options.cache)
+    for event in pipeline.generate(request, options.out, caches=caches):
         if isinstance(event, Finished):
             bar.close()
             _tell(event, as_json=options.json)

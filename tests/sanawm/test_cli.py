@@ -62,6 +62,15 @@ def test_without_a_seed_one_is_drawn_and_told(generate, capsys):
     assert len(seeds) == 2
 
 
+def test_a_folder_for_the_cache_serves_the_next_run(generate, tmp_path, capsys):
+    cache, told = str(tmp_path / "cache"), []
+    for actions in ("w-4", "w-4", "a-4"):
+        assert generate("--action", actions, "--steps", "1", "--cache", cache, "--json") == 0
+        caches = last_json(capsys)["record"]["caches"]
+        told.append([caches[kind]["hit"] for kind in ("text", "latents", "features")])
+    assert told == [[False] * 3, [True] * 3, [True, True, False]]
+
+
 def test_poses_from_a_file_are_followed(generate, tmp_path, capsys):
     poses = np.tile(np.eye(4), (9, 1, 1))
     poses[:, 2, 3] = np.linspace(0, 1, 9)
