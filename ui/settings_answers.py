@@ -89,8 +89,9 @@ async def show(studio: Studio, request: Request) -> dict[str, Any]:
 
 async def change(studio: Studio, request: Request) -> dict[str, Any]:
     """Choose otherwise."""
-    values = await body_of(request)
-    visitor = visitor_of(request)
+    values, visitor = await body_of(request), visitor_of(request)
+    if unknown := values.keys() - set(Preferences.__dataclass_fields__):
+        raise InvalidRequestError(f"There is no setting named {min(unknown)}.")
     chosen = await run_in_threadpool(lambda: studio.set_preferences(visitor, **values))
     return {"preferences": chosen.to_dict()}
 

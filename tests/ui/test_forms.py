@@ -98,7 +98,15 @@ def test_a_seed_with_blanks_around_it_is_still_that_seed():
 
 @pytest.mark.parametrize(
     "ticket",
-    [None, "x", {}, {"visitor": "a" * 32}, {"visitor": "a" * 32, "client_key": "short"}],
+    [
+        None,
+        "x",
+        {},
+        {"visitor": "a" * 32},
+        {"visitor": "a" * 32, "client_key": "short"},
+        {"visitor": "", "client_key": "b" * 32},
+        {"visitor": ["a" * 32], "client_key": "b" * 32},
+    ],
 )
 def test_without_a_whole_ticket_nothing_is_submitted(ticket):
     with pytest.raises(InvalidRequestError, match="Press Generate again"):
@@ -112,3 +120,14 @@ def test_a_ticket_is_read_whole():
 
     assert (ticket.visitor, ticket.client_key) == ("a" * 32, "b" * 32)
     assert (ticket.parent_id, ticket.keep_seed) == ("01RUN", True)
+
+
+def test_an_owner_holds_runs_by_whatever_words_the_key_is():
+    ticket = read_ticket({"visitor": "the owner's own words", "client_key": "b" * 32})
+
+    assert ticket.visitor == "the owner's own words"
+
+
+def test_a_seed_with_thousands_of_digits_is_refused_like_any_other_that_is_none():
+    with pytest.raises(InvalidRequestError, match="A seed is a whole number"):
+        read_draft(filled(seed="9" * 5000), None)

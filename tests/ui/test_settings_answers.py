@@ -1,0 +1,151 @@
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from storage.disk_use import Use
+from studio.settings import Settings
+from studio.studio import Studio
+from ui.routes import build_routes
+from ui.settings_answers import KINDS, size_words, temporary_folder, went_words
+
+WM = "/gradio_api/wm"
+OWNER_KEY = "the owner's own words"
+OWNER = {"X-Wanderbook-Visitor": OWNER_KEY}
+REQUESTS = [
+    ("POST", "settings", {"keep_stage1": True}),
+    ("POST", "settings/clean", {"kind": "text"}),
+    ("GET", "settings/diagnostics", None),
+]
+
+
+@pytest.fixture(autouse=True)
+def passing_files(settings, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(settings.data_folder / "gradio"))
+    assert temporary_folder() == settings.data_folder / "gradio"
+
+
+@pytest.fixture
+def shared(settings, database):
+    """A page others can see, and a client of a visitor there."""
+    own = Settings(
+        data_folder=settings.data_folder, model_folder=settings.model_folder, owner_key=OWNER_KEY
+    )
+    studio = Studio(own, database)
+    app = Starlette(routes=build_routes(studio))
+    headers = {"X-Wanderbook-Visitor": "v" * 32}
+    with TestClient(app, base_url="http://127.0.0.1:7860", headers=headers) as client:
+        yield client
+    studio.stop()
+
+
+def entry(settings, kind="text"):
+    file = settings.data_folder / "cache" / kind / "9.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(3000))
+    return file
+
+
+def test_the_owner_sees_every_kind_with_words_for_it(client):
+    page = client.get(f"{WM}/settings").json()
+
+    assert page["owner"]
+    assert [room["kind"] for room in page["rooms"]] == list(KINDS)
+    for room in page["rooms"]:
+        assert room["title"]
+        assert room["text"]
+        assert bool(room["says"]) == room["cleans"]
+    assert [cache["limit_mb"] for cache in page["caches"]] == [1024] * 4
+    assert page["models"][0]["title"] == "Painted rooms"
+
+
+def test_a_visitor_learns_only_that_they_are_one(shared, settings):
+    file = entry(settings)
+
+    assert shared.get(f"{WM}/settings").json() == {"owner": False, "can_own": True}
+    for method, path, body in REQUESTS:
+        answer = shared.request(method, f"{WM}/{path}", json=body)
+        assert answer.status_code == 422
+        assert "owner" in answer.json()["error"]
+    assert file.exists()
+    assert not shared.get(f"{WM}/settings", headers=OWNER).json()["preferences"]["keep_stage1"]
+
+
+def test_who_sends_the_owners_key_is_the_owner(shared, settings):
+    file = entry(settings)
+
+    for method, path, body in REQUESTS:
+        assert shared.request(method, f"{WM}/{path}", json=body, headers=OWNER).is_success
+    assert not file.exists()
+    assert shared.get(f"{WM}/settings", headers=OWNER).json()["preferences"]["keep_stage1"]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
+def test_without_a_key_or_from_another_page_nothing_is_answered(
+    anonymous, client, method, path, body
+):
+    headers = {"Origin": "https://evil.example"}
+    if method == "POST":
+        assert client.request(method, f"{WM}/{path}", json=body, headers=headers).status_code == 403
+    del anonymous.headers["X-Wanderbook-Visitor"]
+    assert anonymous.request(method, f"{WM}/{path}", json=body).status_code == 403
+
+
+def test_a_clean_up_says_what_it_freed_and_shows_the_page_as_it_is_now(client, settings):
+    entry(settings)
+    before = {room["kind"]: room for room in client.get(f"{WM}/settings").json()["rooms"]}
+
+    answer = client.post(f"{WM}/settings/clean", json={"kind": "text"}).json()
+
+    after = {room["kind"]: room for room in answer["rooms"]}
+    assert (before["text"]["size"], before["text"]["frees"]) == ("2.9 KB", "2.9 KB")
+    assert answer["said"] == "1 file is gone, 2.9 KB free again."
+    assert (after["text"]["size"], after["text"]["frees"]) == ("nothing", "")
+
+
+def test_passing_files_elsewhere_have_no_clean_up(client, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "elsewhere"))
+
+    room = client.get(f"{WM}/settings").json()["rooms"][-1]
+
+    assert (room["kind"], room["cleans"]) == ("temporary", False)
+    assert "shared with other programs" in room["says"]
+
+
+@pytest.mark.parametrize("kind", ["videos", "everything", None, ["text"]])
+def test_what_cannot_be_cleaned_is_refused_with_a_sentence(client, kind):
+    answer = client.post(f"{WM}/settings/clean", json={"kind": kind})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"].endswith(".")
+
+
+def test_choices_are_kept_and_wrong_ones_refused(client, studio):
+    good = client.post(
+        f"{WM}/settings",
+        json={"after_unclean_stop": "continue", "cache_limit_mb": {"text": 20}},
+    ).json()
+
+    assert good["preferences"]["cache_limit_mb"]["text"] == 20
+    assert studio.preferences().after_unclean_stop == "continue"
+    for bad in (
+        {"after_unclean_stop": "panic"},
+        {"keep_stage1": "yes"},
+        {"cache_limit_mb": {"text": -1}},
+        {"cache_limit_mb": {"text": 1.5}},
+        {"cache_limit_mb": {"videos": 1}},
+        {"cache_limit_mb": 5},
+        {"owner_key": "mine"},
+        {"visitor": "mine"},
+    ):
+        answer = client.post(f"{WM}/settings", json=bad)
+        assert answer.status_code == 422, bad
+        assert answer.json()["error"].endswith(".")
+    assert studio.preferences().cache_limit_mb["text"] == 20
+
+
+def test_sizes_are_said_as_people_say_them():
+    said = [size_words(size) for size in (0, 812, 4 << 10, 3_250_586, 1023 << 20, 46 << 30)]
+
+    assert said == ["nothing", "812 bytes", "4.0 KB", "3.1 MB", "1,023 MB", "46 GB"]
+    assert went_words(Use()) == "There was nothing to remove."
+    assert went_words(Use(files=1200, size=4096)) == "1,200 files are gone, 4.0 KB free again."
