@@ -13,6 +13,7 @@ from sample_rows import add_assets, make_run
 from sqlalchemy import select
 
 from storage.database import Database
+from storage.line import waiting
 from storage.outcomes import MAX_DEATHS
 from storage.queue import Queue
 from storage.tables import Job, Run
@@ -94,9 +95,46 @@ class QueueMachine(RuleBasedStateMachine):
         if claim := self.pick(self.claims, number):
             self.queue.release(claim)
 
-    @rule(seconds=st.sampled_from([1, 6, 11]))
-    def time_passes(self, seconds):
+    @rule(seconds=st.sampled_from([1, 6, 11, 3600, -3600]))
+    def time_passes_or_the_clock_is_set(self, seconds):
         self.now += seconds
+
+    @rule(number=picks, before=st.integers(0, 3))
+    def move(self, number, before):
+        if run_id := self.pick(self.added, number):
+            goal = self.pick(self.added, before) if before else None
+            waited = self.waiting()
+            moved = self.queue.move(run_id, goal)
+            assert moved == (run_id in waited and goal in (None, *waited))
+            assert sorted(self.waiting()) == sorted(waited)
+
+    @rule(number=picks)
+    def edit(self, number):
+        if run_id := self.pick(self.added, number):
+            waits = run_id in self.waiting()
+            assert self.queue.replace(run_id, prompt="another lamp") == waits
+
+    @rule(number=picks)
+    def keep(self, number):
+        if run_id := self.pick(self.added, number):
+            running = self.row(run_id).state == "running"
+            assert self.queue.keep(run_id) == running
+
+    @rule(number=picks)
+    def a_worker_is_found_dead(self, number):
+        if claim := self.pick(self.claims, number):
+            self.queue.recover_worker(claim.worker)
+            assert self.queue.beat(claim) == "lost"
+
+    @rule(paused=st.booleans())
+    def pause(self, paused):
+        self.queue.pause(paused)
+        if paused:
+            assert self.queue.claim("nobody") is None
+
+    def waiting(self):
+        with self.database.read() as session:
+            return [job.run_id for job in waiting(session)]
 
     @rule(every=st.booleans())
     def recover(self, every):
@@ -118,6 +156,7 @@ class QueueMachine(RuleBasedStateMachine):
             runs = {run.id: run for run in session.scalars(select(Run))}
             jobs = {job.run_id: job for job in session.scalars(select(Job))}
         assert set(runs) == set(self.added)  # none is lost
+        assert len({job.position for job in jobs.values()}) == len(jobs)
         for run in runs.values():
             job = jobs.get(run.id)
             assert (job is None) == (run.state in ENDED)  # what has not ended will be worked on
@@ -126,8 +165,9 @@ class QueueMachine(RuleBasedStateMachine):
                 assert (job.worker is not None) == (run.state == "running")
                 assert (job.lease_until is not None) == (run.state == "running")
                 assert job.deaths < MAX_DEATHS
+                assert job.wish == "" or run.state == "running"
                 assert run.attempt == job.attempt
 
 
-QueueMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+QueueMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestQueueMachine = QueueMachine.TestCase

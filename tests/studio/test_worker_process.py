@@ -13,6 +13,7 @@ from ulid import ULID
 from storage.line import counts
 from storage.queue import Queue
 from studio.supervisor import Supervisor
+from studio.watchdog import CANCEL_PATIENCE_S
 from studio.workbench import worker_state
 from studio.worker import WorkerSettings
 
@@ -21,7 +22,7 @@ from studio.worker import WorkerSettings
 def start_worker(settings, database):
     started = []
 
-    def start():
+    def start(cancel_patience_s=CANCEL_PATIENCE_S, lease_s=20.0):
         def next_settings():
             return WorkerSettings(
                 worker=str(ULID()),
@@ -29,10 +30,17 @@ def start_worker(settings, database):
                 model_folder=str(settings.model_folder),
                 threads=1,
                 runner=RUNNER,
+                lease_s=lease_s,
                 poll_s=0.02,
             )
 
-        supervisor = Supervisor(database, Queue(database), next_settings, first_delay_s=0.01)
+        supervisor = Supervisor(
+            database,
+            Queue(database),
+            next_settings,
+            first_delay_s=0.01,
+            cancel_patience_s=cancel_patience_s,
+        )
         supervisor.start()
         started.append(supervisor)
         return supervisor
@@ -175,3 +183,25 @@ def test_cancel_reaches_a_run_in_another_process(studio, submit, start_worker):
     eventually(lambda: studio.run(run.id).step == 2)
     studio.cancel(run.id, "visitor")
     assert reaches(studio, run, "cancelled").error.startswith("Cancelled at step 2.")
+
+
+def test_a_worker_that_does_not_heed_a_cancel_is_replaced(studio, submit, start_worker, database):
+    run, other = submit("freeze"), submit()
+    supervisor = start_worker(cancel_patience_s=0.5)
+    frozen(database, run)
+    hung = supervisor.pid
+    studio.cancel(run.id, "visitor")
+    assert reaches(studio, run, "cancelled").error == "Cancelled."
+    assert reaches(studio, other, "done")
+    assert supervisor.pid != hung
+
+
+def test_a_worker_that_stands_still_is_replaced(studio, submit, start_worker, database):
+    run = submit("freeze")
+    supervisor = start_worker(lease_s=2.0)
+    frozen(database, run)
+    stopped = supervisor.pid
+    os.kill(stopped, signal.SIGSTOP)
+    (database.folder.root / "go").touch()
+    assert "/a2/" in reaches(studio, run, "done").video
+    assert supervisor.pid != stopped

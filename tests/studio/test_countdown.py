@@ -1,0 +1,126 @@
+"""Times left only count down, and places in the line are told with what is known."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from studio_ways import Bench, draft_of
+
+from storage.tables import Run
+from studio.countdown import Countdown
+from studio.pace import Pace
+
+
+class Clock:
+    def __init__(self, now=1000.0):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_a_promise_counts_down_with_the_clock(clock):
+    countdown = Countdown(clock)
+    assert countdown.left_s("run", 10) == 10
+    clock.now += 3
+    assert countdown.left_s("run", 10) == 7  # slower than expected: the promise stands
+    assert countdown.left_s("run", 2) == 2  # faster: a nearer end is promised
+    clock.now += 1
+    assert countdown.left_s("run", 9) == 1
+    clock.now += 60
+    assert countdown.left_s("run", 9) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 100)), min_size=1))
+def test_no_time_ever_grows(readings):
+    clock = Clock()
+    countdown, shown = Countdown(clock), []
+    for passed, estimate in readings:
+        clock.now += passed
+        shown.append(countdown.left_s("run", estimate))
+    assert shown == sorted(shown, reverse=True)
+
+
+def test_whoever_is_overtaken_is_told_a_new_time(clock):
+    countdown = Countdown(clock)
+    assert countdown.left_s("c", 10, ahead=["a", "b"]) == 10
+    clock.now += 4
+    assert countdown.left_s("c", 9, ahead=["b"]) == 6  # one has ended, and nobody came between
+    assert countdown.left_s("c", 30, ahead=["b", "d"]) == 30
+
+
+def test_runs_that_have_ended_are_forgotten(clock):
+    countdown = Countdown(clock)
+    countdown.left_s("old", 5)
+    countdown.left_s("new", 5)
+    countdown.forget_others(["new"])
+    clock.now += 1
+    assert (countdown.left_s("old", 5), countdown.left_s("new", 5)) == (5, 4)
+
+
+@pytest.fixture
+def learned(studio, settings, database, submit):
+    """A bench that has made a run of 10 s: 3 before, 4 steps of one, 3 after."""
+    bench = Bench(settings, database)
+    run = submit()
+    bench.make_next()
+    with database.write() as session:
+        row = session.get(Run, run.id)
+        row.ended_at = row.started_at + 10
+        row.timings = {"drawing": 4.0, "decoding": 2.0, "saving": 1.0}
+    return bench
+
+
+def line_of(database, pace, paused=False):
+    with database.read() as session:
+        return pace.line(session, paused=paused)
+
+
+def test_starts_are_sums_over_the_runs_ahead(learned, database, submit):
+    runs = [submit(), submit(num_inference_steps=8), submit()]
+    line = line_of(database, Pace())
+    assert [place.id for place in line.waiting] == [run.id for run in runs]
+    assert [place.eta_s for place in line.waiting] == pytest.approx([0, 10, 24])
+    assert line.wait_s == pytest.approx(34)
+
+
+def test_nobody_is_told_a_start_while_the_queue_is_paused(learned, database, submit):
+    submit()
+    line = line_of(database, Pace(), paused=True)
+    assert [place.eta_s for place in line.waiting] == [None]
+    assert line.wait_s is None
+
+
+def test_a_running_run_is_told_by_its_steps_and_never_more_than_before(learned, database, submit):
+    run, clock = submit(), Clock()
+    claim = learned.queue.claim("w")
+    with database.read() as session:
+        began = session.get(Run, run.id).started_at
+    wall = Clock(began)
+    pace = Pace(wall, Countdown(clock))
+    told = []
+    for seconds, step in ((0, 0), (1, 1), (5, 2), (9, 3), (10, 4)):
+        wall.now, clock.now = began + seconds, 1000 + seconds
+        learned.queue.report(claim, stage="drawing", step=step, total=4)
+        told.append(line_of(database, pace).running[run.id])
+    # As learned at first; then the steps take longer, and the promise only runs down.
+    assert told == pytest.approx([7, 6, 2, 0, 0], abs=0.01)
+
+
+def test_another_device_teaches_nothing(learned, studio, settings, database, picture):
+    assert studio.estimate(draft_of(picture)).seconds is not None
+    learned.workbench.close()
+    learned.workbench._open_runner = OtherDevice
+    learned.workbench.prepare()
+    assert studio.estimate(draft_of(picture)).seconds is None
+
+
+class OtherDevice:
+    device = "NVIDIA H200"
+
+    def __init__(self, model_folder, *, cache_folder, threads):
+        pass
