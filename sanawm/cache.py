@@ -104,12 +104,10 @@ class TensorCache:
         with whole_file(self._path(key)) as temporary:
             save_file(plain, temporary, metadata)
             _mark_used(temporary)
-        self._evict(keep=key)
+        self.trim(keep=key)
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}{SUFFIX}"
-
-    def _evict(self, keep: str) -> None:
+    def trim(self, keep: str = "") -> None:
+        """Forget entries, the one used longest ago first, until the others fit the limit."""
         entries = []
         for path in self.folder.glob(f"*{SUFFIX}"):
             try:
@@ -121,9 +119,12 @@ class TensorCache:
         for _, size, path in sorted(entries):
             if total <= self.limit_bytes:
                 return
-            if path != self._path(keep):
+            if path.stem != keep:
                 path.unlink(missing_ok=True)
                 total -= size
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}{SUFFIX}"
 
 
 def _read(path: Path, key: str) -> Entry:

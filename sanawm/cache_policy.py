@@ -5,7 +5,8 @@ latents   the latent of a first frame
 features  the rays of a camera path
 stage1    the latents of a whole clip, before decoding: only where that is asked for
 
-Limits are in bytes. A kind whose limit is 0 is neither looked up nor kept.
+Limits are in bytes. A kind whose limit is 0 is neither looked up nor kept, and what
+there is of it is forgotten.
 """
 
 from collections.abc import Mapping

@@ -111,6 +111,7 @@ class SanaWMPipeline:
         )
         with memory_shortage_as_sentence(shortage), disk_shortage_as_sentence():
             log, kept = RunLog(), RunCaches(caches, numerics(self.parts))
+            kept.trim()
             picture = read_picture(request.image, self.card)
             log.finish("first_frame")
             latents_BCTHW = yield from self._latents(request, picture, kept, wants_end, log)
@@ -179,8 +180,8 @@ class SanaWMPipeline:
         total = request.num_inference_steps
         yield Progress(stage="drawing", step=0, total=total)
         preview = LatentPreview(latents_BCTHW[:, :, :1], picture.pixels_BCFHW[:, :, 0])
-        log.finish("drawing")
         webp = preview.webp(latents_BCTHW)
+        log.finish("drawing")
         yield Progress(stage="drawing", step=total, total=total, preview=webp)
 
     def _prepare(

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from sanawm.cache import TensorCache, content_key
-from sanawm.cache_policy import CacheKind, CachePolicy
+from sanawm.cache_policy import CACHE_KINDS, CacheKind, CachePolicy
 
 Tensors = dict[str, Tensor]
 
@@ -28,6 +28,16 @@ class RunCaches:
         self._numerics = dict(numerics)
         self._asked: dict[CacheKind, list[bool]] = {}
         self._saved_s: dict[CacheKind, float] = {}
+
+    def trim(self) -> None:
+        """Bring every kind down to its limit, which may have been lowered since it was filled."""
+        if self._policy.folder is None:
+            return
+        for kind in CACHE_KINDS:
+            try:
+                self._store(kind).trim()
+            except OSError as error:
+                logger.warning("results of the kind %s could not be forgotten: %s", kind, error)
 
     def recall(self, kind: CacheKind, deciding: Mapping[str, Any]) -> Tensors | None:
         """What was kept of this kind under everything that decides it."""
@@ -91,4 +101,4 @@ class RunCaches:
 
     def _store(self, kind: CacheKind) -> TensorCache:
         assert self._policy.folder is not None
-        return TensorCache(self._policy.folder / kind, self._policy.limits[kind])
+        return TensorCache(self._policy.folder / kind, self._policy.limits.get(kind, 0))

@@ -154,10 +154,30 @@ def test_whole_clips_are_kept_only_where_that_is_asked(make, make_request, polic
 
 def test_a_policy_may_change_between_two_runs(make, make_request, policy):
     make(make_request(), policy)
+    assert hits(make(make_request(), CachePolicy())) == {}
     less = replace(policy, limits=DEFAULT_LIMITS | {"stage1": 0, "text": 0})
     assert hits(make(make_request(), less)) == {"latents": True, "features": True}
-    assert hits(make(make_request(), CachePolicy())) == {}
-    assert hits(make(make_request(), policy)) == {"stage1": True}
+    assert {path.parent.name for path in policy.folder.rglob("*.safetensors")} == {
+        "latents",
+        "features",
+    }
+    expected = {"stage1": False, "text": False, "latents": True, "features": True}
+    assert hits(make(make_request(), policy)) == expected
+
+
+def test_a_lower_limit_makes_room_in_the_next_run_even_if_that_adds_nothing(
+    make, make_request, policy
+):
+    for prompt in ("a room", "a hall", "a yard"):
+        make(make_request(prompt=prompt), policy)
+    [newest, *older] = sorted(
+        (policy.folder / "text").iterdir(), key=lambda path: -path.stat().st_mtime_ns
+    )
+    limit = newest.stat().st_size
+    less = replace(policy, keep_stage1=False, limits=DEFAULT_LIMITS | {"text": limit})
+    assert hits(make(make_request(prompt="a yard"), less))["text"] is True
+    assert [newest.exists(), *(path.exists() for path in older)] == [True, False, False]
+    assert len(list((policy.folder / "stage1").iterdir())) == 3
 
 
 def test_a_clip_that_was_ended_early_is_never_taken_for_the_whole(make, make_request, policy):
