@@ -14,11 +14,12 @@ from sanawm.camera.actions import count_actions
 from sanawm.camera.describe import describe
 from sanawm.camera.presets import preset_actions
 from sanawm.errors import InvalidRequestError
+from studio.identity import visitor_id
 from studio.run_views import path_label
 from studio.studio import Studio
-from studio.views import Draft
+from studio.views import SHORT_HASH, Draft
 from ui.drawing import top_view
-from ui.forms import KEY, draft_of, image_value
+from ui.forms import image_value
 from ui.presenters import present, present_all, state_of
 from ui.repairs import repair
 
@@ -33,9 +34,12 @@ def visitor_of(request: Request) -> str:
 
 async def session(studio: Studio, request: Request) -> dict[str, Any]:
     """What a page needs once, with addresses that expire."""
+    visitor = visitor_of(request)
     rev, examples = await run_in_threadpool(lambda: (studio.rev(), studio.examples()))
     return {
         "rev": rev,
+        "visitor": visitor_id(visitor)[:SHORT_HASH],
+        "owner": studio.is_owner(visitor),
         "events": studio.events_url(),
         "examples": [
             {
@@ -79,39 +83,6 @@ async def one_run(studio: Studio, request: Request) -> dict[str, Any]:
     """One cell."""
     run = await run_in_threadpool(studio.run, request.path_params["run"])
     return {"run": present(studio, run)}
-
-
-async def cancel(studio: Studio, request: Request) -> dict[str, Any]:
-    """Cancel a run."""
-    run_id = request.path_params["run"]
-    run = await run_in_threadpool(studio.cancel, run_id, visitor_of(request))
-    return {"run": present(studio, run)}
-
-
-async def retry(studio: Studio, request: Request) -> dict[str, Any]:
-    """Queue a failed or cancelled run again."""
-    run_id = request.path_params["run"]
-    run = await run_in_threadpool(studio.retry, run_id, visitor_of(request))
-    return {"run": present(studio, run)}
-
-
-async def reseed(studio: Studio, request: Request) -> dict[str, Any]:
-    """The same run once more, with another seed."""
-    key = (await _body(request)).get("client_key")
-    if not (isinstance(key, str) and KEY.fullmatch(key)):
-        raise InvalidRequestError("The page was not ready yet. Press New seed again.")
-
-    def submit() -> dict[str, Any]:
-        draft = draft_of(studio.run(request.path_params["run"]))
-        return {"run": present(studio, studio.submit(draft, key, visitor_of(request)))}
-
-    return await run_in_threadpool(submit)
-
-
-async def resume(studio: Studio, request: Request) -> dict[str, Any]:
-    """Start queued runs again."""
-    await run_in_threadpool(studio.resume)
-    return {}
 
 
 async def example(studio: Studio, request: Request) -> dict[str, Any]:
@@ -197,7 +168,7 @@ def _guidance(request: Request, default: float) -> float:
         return default
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def body_of(request: Request) -> dict[str, Any]:
     """The JSON of a POST; anything but an object counts as empty."""
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise InvalidRequestError("This address takes JSON.")

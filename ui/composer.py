@@ -17,9 +17,9 @@ from sanawm.card import ModelCard
 from sanawm.errors import SanaWMError
 from studio.studio import Studio
 from ui.forms import FIELDS, clean_form, form_of, read_draft, read_ticket, words_of
-from ui.presenters import length as length_words
 from ui.presenters import present, shapes
 from ui.static_files import mount
+from ui.words import length as length_words
 
 OURS = ("image", "camera")  # fields whose own script reports their changes
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -48,8 +48,10 @@ def build_composer(studio: Studio) -> Composer:
     form = clean_form(card)
     with gr.Column(elem_id="wb-composer"):
         with gr.Column(elem_id="wb-body"):
-            start = {"parent": None, "values": form}
-            head = gr.HTML(start, elem_id="wb-head", **mount("mountHead", "clean", "restore"))
+            start = {"parent": None, "values": form, "form": form}
+            head = gr.HTML(
+                start, elem_id="wb-head", **mount("mountHead", "clean", "restore", "again")
+            )
             scene = _scene_fields(form, card)
             clip = _clip_fields(form, card)
             note = gr.HTML(
@@ -153,6 +155,11 @@ def _connect(studio: Studio, composer: Composer) -> None:
     composer.head.restore(
         None, fields, fields, js="(...values) => wanderbook.restored(values)", **QUICK
     )
+
+    def fill_back(event: gr.EventData) -> list[Any]:
+        return fill_again(studio, event._data["form"], event._data["parent_id"])
+
+    composer.head.again(fill_back, None, composer.filled, **QUICK)
     advised = [image, length, steps, guidance, composer.note]
     model.input(partial(follow_model, studio), model, advised, **QUICK)
 
@@ -162,12 +169,27 @@ def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
     *form, ticket = values
     seed = str(form[FIELDS.index("seed")] or "")
     answer = {"press": new_key()}  # no two answers are alike, so the page hears every one
+    edits = None
     try:
         sent = read_ticket(ticket)
-        run = studio.submit(read_draft(form, sent.parent_id), sent.client_key, sent.visitor)
+        edits, draft = sent.edits, read_draft(form, sent.parent_id)
+        if edits is not None:
+            run = studio.edit(edits, draft, sent.visitor)
+            return {**answer, "run": present(studio, run), "saved": True}, seed
+        run = studio.submit(draft, sent.client_key, sent.visitor)
     except SanaWMError as error:
-        return {**answer, "error": str(error), "field": getattr(error, "field", "")}, seed
+        field = getattr(error, "field", "")
+        late = edits is not None and not field and _has_started(studio, edits)
+        return {**answer, "error": str(error), "field": field, "late": late}, seed
     return {**answer, "run": present(studio, run)}, str(run.seed) if sent.keep_seed else ""
+
+
+def _has_started(studio: Studio, run_id: str) -> bool:
+    """Whether it is too late to change a run."""
+    try:
+        return studio.run(run_id).state != "queued"
+    except SanaWMError:
+        return False
 
 
 def fill_clean(studio: Studio) -> list[Any]:
@@ -176,23 +198,49 @@ def fill_clean(studio: Studio) -> list[Any]:
     return filled(clean_form(card), card, parent=None)
 
 
-def fill_from(studio: Studio, run_id: str) -> list[Any]:
-    """The form of a run, which remembers that it is a remix of it."""
+def fill_from(studio: Studio, run_id: str, *, edit: bool = False) -> list[Any]:
+    """The form of a run, which remembers that it is a remix of it, or that it changes the run."""
+    form, card, parent = _taken_from(studio, run_id)
+    return filled(form, card, parent=parent | {"editing": edit})
+
+
+def fill_again(studio: Studio, form: Any, parent_id: Any) -> list[Any]:
+    """A draft the page had put aside, as it was; its fields come from the browser, unchecked."""
+    kept = {name: form[name] for name in FIELDS if name in form} if isinstance(form, dict) else {}
+    if isinstance(parent_id, str):
+        before, _, parent = _taken_from(studio, parent_id)
+    else:
+        before, parent = clean_form(studio.card()), None
+    card = _card_of(studio, kept.get("model"))
+    head, *fields = filled(before | kept | {"model": card.name}, card, parent=parent)
+    return [head | {"values": before}, *fields]
+
+
+def _taken_from(studio: Studio, run_id: str) -> tuple[dict[str, Any], ModelCard, dict[str, Any]]:
+    """A run as a form, the card it follows, and what the page must know of it."""
     run = studio.run(run_id)
-    known = run.model in {model.name for model in studio.models()}
-    card = studio.card(run.model if known else "")
+    card = _card_of(studio, run.model)
     form = form_of(run, studio.image(run.image_sha256), card)
-    parent = {"id": run.id, "number": run.number, "words": words_of(run)}
-    return filled(form, card, parent=parent)
+    parent = {"id": run.id, "number": run.number, "parent_id": run.parent_id}
+    return form, card, parent | {"words": words_of(run)}
+
+
+def _card_of(studio: Studio, model: Any) -> ModelCard:
+    """The card of a model, or of the default one where that model is gone."""
+    known = model in {known.name for known in studio.models()}
+    return studio.card(model if known else "")
 
 
 def filled(form: dict[str, Any], card: ModelCard, parent: dict[str, Any] | None) -> list[Any]:
-    """Values for `Composer.filled`; lengths on offer and the picture's shape are the model's."""
+    """Values for `Composer.filled`; lengths on offer and the picture's shape are the model's.
+
+    The head is told what the form holds and the values that changes are marked against.
+    """
     shown = form | {
         "image": gr.HTML(form["image"], ratio=card.width / card.height),
         "length": gr.Radio(length_choices(card), value=form["length"]),
     }
-    head = {"parent": parent, "values": form, "fill": new_key()}
+    head = {"parent": parent, "values": form, "form": form, "fill": new_key()}
     return [head, *(shown[name] for name in FIELDS), card.note]
 
 

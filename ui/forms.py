@@ -14,6 +14,8 @@ from sanawm.errors import InvalidRequestError
 from studio.views import AssetView, Draft, RunView
 
 KEY = re.compile("[0-9A-Za-z_-]{16,64}")  # keys are made in the browser, or by a script
+VISITOR = re.compile("[ -~]{1,200}")  # an owner's key is of the owner's making
+LONGEST_NUMBER = 20  # digits; longer ones are no numbers to Python
 DEFAULT_PATH = {"kind": "preset", "preset": "push-in"}
 
 # The fields of the form in the order in which Gradio hands them over; static/form.js has the same.
@@ -111,20 +113,22 @@ class Ticket:
     client_key: str  # the same for one press, however often it is sent
     parent_id: str | None
     keep_seed: bool
+    edits: str | None  # the waiting run that the form changes, where it makes no new one
 
 
 def read_ticket(value: Any) -> Ticket:
     """The ticket of a press; without one there is nothing to hold a run by."""
     sent = value if isinstance(value, dict) else {}
-    keys = [sent.get("visitor"), sent.get("client_key")]
-    if not all(isinstance(key, str) and KEY.fullmatch(key) for key in keys):
+    visitor = _matching(VISITOR, sent.get("visitor"))
+    client_key = _matching(KEY, sent.get("client_key"))
+    if not (visitor and client_key):
         raise InvalidRequestError("The page was not ready yet. Press Generate again.")
-    parent_id = sent.get("parent_id")
     return Ticket(
-        visitor=sent["visitor"],
-        client_key=sent["client_key"],
-        parent_id=parent_id if isinstance(parent_id, str) else None,
+        visitor=visitor,
+        client_key=client_key,
+        parent_id=_id(sent.get("parent_id")),
         keep_seed=sent.get("keep_seed") is True,
+        edits=_id(sent.get("edits")),
     )
 
 
@@ -141,6 +145,14 @@ def draft_of(run: RunView) -> Draft:
         model=run.model,
         parent_id=run.id,
     )
+
+
+def _id(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _matching(pattern: re.Pattern[str], value: Any) -> str:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
 
 
 def _image(value: Any) -> str:
@@ -162,7 +174,7 @@ def _seed(value: Any) -> int | None:
     text = str(value or "").strip()
     if not text or text == "random":
         return None
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
         raise InvalidRequestError(
             "A seed is a whole number. Leave it empty for a random one.", field="seed"
         )

@@ -12,39 +12,29 @@ from xml.etree import ElementTree
 from studio.studio import Studio
 from studio.views import Change, RunView, StatusView
 from ui.drawing import top_view
+from ui.stages import kept, percent, stages
+from ui.words import duration, length
 
 CELL_MAP_SIZE = 88  # pixels of the small top view
 SHOWN_CHANGES = 3
 LONGEST_TITLE = 60  # characters of an error's first sentence that still read as a heading
 
-STAGES = ("prompt", "first_frame", "drawing", "decoding", "saving")
-WORDS_NEXT = {
-    "prompt": "Prompt",
-    "first_frame": "First frame",
-    "drawing": "Drawing, {steps} steps",
-    "decoding": "Decoding {frames} frames",
-    "saving": "Saving",
-}
-WORDS_NOW = {
-    "prompt": "Reading the prompt",
-    "first_frame": "Preparing the first frame",
-    "drawing": "Drawing, {step} of {steps}",
-    "decoding": "Decoding {frames} frames",
-    "saving": "Saving",
-}
-WORDS_DONE = {
-    "prompt": "Prompt read",
-    "first_frame": "First frame prepared",
-    "drawing": "Drawn in {steps} steps",
-    "decoding": "{frames} frames decoded",
-    "saving": "Saved",
-}
 MODEL_STATES = {
     "starting": "starting",
     "opening": "opening",
     "ready": "",
     "missing": "not found",
     "stopped": "stopped",
+}
+WISHES = {
+    "": "Running",
+    "cancel": "Cancelling after this step",
+    "keep": "Keeping what there is",
+}
+PAUSES = {
+    "": "The queue is paused.",
+    "by hand": "The queue is paused.",
+    "unclean stop": "Wanderbook was not shut down properly, so the queue waits for you.",
 }
 
 
@@ -67,10 +57,15 @@ def cell(run: RunView, *, model_title: str, unit: str, fov_degrees: float) -> di
         "created_at": run.created_at,
         "size": [run.width, run.height],
         "status": _status(run),
-        "left": f"about {duration(max(run.eta_s, 1))} left" if run.eta_s is not None else "",
+        "eta_s": _rounded(run.eta_s),
+        "attempt": run.attempt,
+        "visitor": run.visitor,
+        "wish": run.wish,
+        "can_keep": run.state == "running" and run.stage not in ("decoding", "saving"),
+        "smaller": length(run.smaller, run.fps) if run.smaller else "",
         "stages": stages(run) if run.state == "running" else [],
         "rough": f"Rough preview, step {run.step}" if run.preview else "",
-        "percent": _percent(run),
+        "percent": percent(run),
         "media": _media(run),
     }
 
@@ -84,7 +79,19 @@ def state_of(status: StatusView, card_title: str) -> dict[str, Any]:
         "queued": status.queued,
         "running": status.running,
         "paused": status.paused,
+        "pause": PAUSES[status.pause_reason] if status.paused else "",
+        "line": [
+            {"id": place.id, "place": place_in_line(place.position), "eta_s": _rounded(place.eta_s)}
+            for place in status.line
+        ],
     }
+
+
+def place_in_line(position: int | None) -> str:
+    """Where a waiting run stands."""
+    if not position:
+        return "Queued, next in line"
+    return f"Queued, {position} {'run' if position == 1 else 'runs'} ahead"
 
 
 def shapes(glyph: str) -> list[list[Any]]:
@@ -92,48 +99,8 @@ def shapes(glyph: str) -> list[list[Any]]:
     return [[shape.tag, dict(shape.attrib)] for shape in ElementTree.fromstring(f"<g>{glyph}</g>")]
 
 
-def duration(seconds: float) -> str:
-    """0.3 s, 18 s, 2 min 40 s."""
-    if seconds < 0.95:
-        return f"{max(seconds, 0.1):.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    if not minutes:
-        return f"{whole} s"
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-
-
-def length(num_frames: int, fps: float) -> str:
-    """The time from the first frame to the last: 33 frames at 8 fps are 4 s."""
-    return f"{round((num_frames - 1) / fps, 1):g} s"
-
-
-def stages(run: RunView) -> list[dict[str, Any]]:
-    """The stages in order, each with its words and one of done, now, next."""
-    current = STAGES.index(run.stage) if run.stage in STAGES else -1
-    rows = [_stage(run, name, index - current) for index, name in enumerate(STAGES)]
-    if current < 0:
-        rows.insert(0, {"text": "Opening the model", "state": "now", "note": "", "percent": None})
-    return rows
-
-
-def _stage(run: RunView, name: str, distance: int) -> dict[str, Any]:
-    words = WORDS_DONE if distance < 0 else WORDS_NOW if distance == 0 else WORDS_NEXT
-    if run.stage not in STAGES:
-        words = WORDS_NEXT
-    text = words[name].format(step=run.step, steps=run.steps, frames=run.num_frames)
-    seconds = run.timings.get(name) if words is WORDS_DONE else None
-    now = words is WORDS_NOW
-    return {
-        "text": text,
-        "state": "done" if words is WORDS_DONE else "now" if now else "next",
-        "note": duration(seconds) if seconds is not None else "",
-        "percent": _percent(run) if now and run.total > 1 else None,
-    }
-
-
-def _percent(run: RunView) -> int:
-    return round(100 * run.step / run.total) if run.total else 0
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _relation(run: RunView) -> dict[str, Any] | None:
@@ -172,38 +139,37 @@ def _facts(run: RunView, model_title: str) -> list[list[str]]:
     facts = [
         ["Length", f"{length(run.num_frames, run.fps)}, {run.num_frames} frames"],
         ["Seed", str(run.seed)],
-        ["Steps", f"{run.steps}, guidance {run.guidance:g}"],
+        ["Steps", f"{_steps(run)}, guidance {run.guidance:g}"],
         ["Model", model_title],
     ]
     if run.negative_prompt:
         facts.append(["Without", run.negative_prompt])
+    if known := kept(run):
+        facts.append(["Kept", known])
     return facts
 
 
+def _steps(run: RunView) -> str:
+    if run.stopped_at is None:
+        return str(run.steps)
+    return f"stopped early at step {run.stopped_at} of {run.steps}"
+
+
 def _status(run: RunView) -> dict[str, str]:
-    """The state line of a slim cell and the sentences below it."""
+    """The state line of a slim cell and the sentences below it; the page adds when it starts."""
     what = f"{run.path_label}, {length(run.num_frames, run.fps)}, seed {run.seed}."
     if run.state == "queued":
-        return {"title": _place(run.queue_position), "text": "", "detail": _start(run) + what}
+        return {"title": place_in_line(run.queue_position), "text": "", "detail": what}
     if run.state == "failed":
         title, text = _split_error(run.error)
         return {"title": title, "text": text, "detail": f"{what}{_stopped(run)}"}
     if run.state == "cancelled":
         title, text = _split_error(run.error or "Cancelled. Nothing was kept.")
         return {"title": title, "text": text, "detail": what}
-    return {"title": "", "text": "", "detail": ""}
-
-
-def _place(position: int | None) -> str:
-    if not position:
-        return "Queued, next in line"
-    return f"Queued, {position} {'run' if position == 1 else 'runs'} ahead"
-
-
-def _start(run: RunView) -> str:
-    if run.eta_s is None:
-        return ""
-    return f"Starts in about {duration(run.eta_s)}. " if run.eta_s >= 1 else "Starts at once. "
+    if run.state == "running":
+        return {"title": WISHES[run.wish], "text": "", "detail": what}
+    took = f"Done in {duration(run.seconds)}" if run.seconds is not None else "Done"
+    return {"title": took, "text": "", "detail": what}
 
 
 def _split_error(error: str) -> tuple[str, str]:

@@ -1,12 +1,21 @@
 """Everything the page asks for beside Gradio's own events, all under /gradio_api/wm/.
 
-    GET  session                        event address, examples, state of the model
+    GET  session                        event address, examples, who the visitor is
     GET  events?e=&s=&after=            server-sent events: what changed, for the whole page
     GET  changes?after=                 the same once, where a proxy holds events back
     GET  runs?before=&limit=            cells, newest first, by keyset
     GET  runs/{id}                      one cell
-    POST runs/{id}/cancel|retry|reseed  what the buttons of a cell do
-    POST queue/resume
+    GET  runs/{id}/log                  what the worker wrote down about a failed run
+    GET  queue                          cells: what runs, waits in order, and ended today
+    POST runs/{id}/cancel|retry|keep    what the buttons of a cell do
+    POST runs/{id}/reseed|duplicate|smaller  {"client_key"}: a new run made of this one
+    POST runs/{id}/next                 to the front of the line
+    POST runs/{id}/move                 {"before": a run's id, or null for the end}
+    POST queue/pause|resume
+    GET  settings                       figures and choices, for the owner
+    POST settings                       {"after_unclean_stop", "keep_stage1", "cache_limit_mb"}
+    POST settings/clean                 {"kind"}: delete what may go of it
+    GET  settings/diagnostics           a text for a bug report
     GET  path?source=&frames=&model=    live check of a camera path, and its top view
     GET  estimate?frames=&steps=&...    the sentence over Generate
     POST images                         a first frame, as the file's own bytes
@@ -29,9 +38,9 @@ from starlette.routing import BaseRoute, Route
 
 from sanawm.errors import InvalidRequestError, SanaWMError
 from studio.studio import Studio
-from ui import answers
+from ui import answers, queue_answers, settings_answers
 from ui.files import media_response, static_response
-from ui.stream import stream_events
+from ui.stream import Stream
 from ui.uploads import receive_image
 
 PREFIX = "/gradio_api/wm"
@@ -45,14 +54,26 @@ READS: dict[str, Answer] = {
     "changes": answers.changes,
     "runs": answers.runs,
     "runs/{run}": answers.one_run,
+    "runs/{run}/log": queue_answers.log,
+    "queue": queue_answers.queue,
+    "settings": settings_answers.show,
+    "settings/diagnostics": settings_answers.diagnostics,
     "path": answers.path,
     "estimate": answers.estimate,
 }
 WRITES: dict[str, Answer] = {
-    "runs/{run}/cancel": answers.cancel,
-    "runs/{run}/retry": answers.retry,
-    "runs/{run}/reseed": answers.reseed,
-    "queue/resume": answers.resume,
+    "runs/{run}/cancel": queue_answers.cancel,
+    "runs/{run}/retry": queue_answers.retry,
+    "runs/{run}/keep": queue_answers.keep,
+    "runs/{run}/reseed": queue_answers.reseed,
+    "runs/{run}/duplicate": queue_answers.duplicate,
+    "runs/{run}/smaller": queue_answers.smaller,
+    "runs/{run}/next": queue_answers.run_next,
+    "runs/{run}/move": queue_answers.move,
+    "queue/pause": queue_answers.pause,
+    "queue/resume": queue_answers.resume,
+    "settings": settings_answers.change,
+    "settings/clean": settings_answers.clean,
     "images": receive_image,
     "examples/{example}": answers.example,
 }
@@ -63,7 +84,7 @@ def build_routes(studio: Studio) -> list[BaseRoute]:
     return [
         *(_json_route(studio, path, answer, "GET") for path, answer in READS.items()),
         *(_json_route(studio, path, answer, "POST") for path, answer in WRITES.items()),
-        Route(f"{PREFIX}/events", partial(stream_events, studio)),
+        Route(f"{PREFIX}/events", Stream(studio).respond),
         Route(f"{PREFIX}/media/{{name:path}}", partial(media_response, studio)),
         Route(f"{PREFIX}/static/{{version}}/{{name}}", static_response),
     ]

@@ -11,6 +11,7 @@ from gradio.utils import get_upload_folder
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
 from storage.disk_use import CACHES, Use
 from storage.figures import Hits
@@ -18,9 +19,10 @@ from studio.housekeeping import HouseView, ModelFacts, RoomView
 from studio.preferences import Preferences
 from studio.studio import Studio
 from ui.answers import body_of, visitor_of
-from ui.words import duration
+from ui.words import duration, length
 
 # Title, what it is, what goes in a clean-up and what stays.
+REMADE = "Removes them all. They are made again when a run needs them. Every run stays."
 KINDS = {
     "videos": ("Videos", "Every run with its video, stills and record.", ""),
     "pictures": (
@@ -28,49 +30,39 @@ KINDS = {
         "What runs start from, each kept once.",
         "Removes what no run starts from and is older than an hour. What any run uses stays.",
     ),
-    "text": (
-        "Prompts, encoded",
-        "A prompt used before need not be read again.",
-        "Removes them all. They are made again when a run needs them; every run stays.",
-    ),
-    "latents": (
-        "First frames, encoded",
-        "A first frame used before need not be prepared again.",
-        "Removes them all. They are made again when a run needs them; every run stays.",
-    ),
-    "features": (
-        "Camera paths, encoded",
-        "A path used before need not be worked out again.",
-        "Removes them all. They are made again when a run needs them; every run stays.",
-    ),
-    "stage1": (
-        "Drawn latents",
-        "A run that asks for exactly the same is only decoded.",
-        "Removes them all. Every run and its video stay; the same run again is drawn anew.",
-    ),
-    "database": ("Database", "Settings, prompts and everything else about runs.", ""),
+    "database": ("Database", "Settings, prompts and all else that is known of runs.", ""),
     "backups": (
         "Copies of the database",
-        "Made before every change of its form, and by hand.",
+        "Made before its form changes, and by hand.",
         "Removes all but the newest copy. The database itself stays.",
+    ),
+    "text": ("Prompts", "A prompt used before is not read again.", REMADE),
+    "latents": ("First frames", "A first frame used before is not encoded again.", REMADE),
+    "features": ("Camera paths", "A path used before is not worked out again.", REMADE),
+    "stage1": (
+        "Whole drawings",
+        "The same run again is only decoded.",
+        "Removes them all. Every run and its video stay. The same run again is drawn anew.",
     ),
     "logs": (
         "Logs",
         "What the worker said, for when something fails.",
-        "Removes the logs of workers that ended. The newest and those of failed runs stay.",
+        "Removes those older than an hour but the newest. Logs of failed runs stay with them.",
     ),
-    "trash": (
-        "Trash",
-        "What was thrown away.",
-        "Removes it for good. What is in the notebook stays.",
-    ),
+    "trash": ("Trash", "What was thrown away.", "Removes it for good. The notebook stays."),
     "temporary": (
         "Passing files",
         "Pictures on their way in, as programs send them.",
         "Removes what is older than an hour. First frames of runs are kept elsewhere and stay.",
     ),
 }
-SHARED = "Lies outside the data folder and may be shared with other programs."
+SHARED = "They lie outside the data folder, perhaps with those of other programs, and stay."
+PARTS = {
+    "kept": ("videos", "pictures", "database", "backups"),
+    "caches": CACHES,
+    "passing": ("logs", "trash", "temporary"),
+}
+LATENT_BYTES = 4  # a number of a drawing
 
 
 def temporary_folder() -> Path:
@@ -84,7 +76,7 @@ async def show(studio: Studio, request: Request) -> dict[str, Any]:
     if not studio.is_owner(visitor):
         return {"owner": False, "can_own": bool(studio.settings.owner_key)}
     house = await run_in_threadpool(studio.housekeeping.view, visitor, temporary_folder())
-    return {"owner": True, **page_of(house)}
+    return {"owner": True, "by_key": not studio.is_owner(""), **page_of(house, studio.card())}
 
 
 async def change(studio: Studio, request: Request) -> dict[str, Any]:
@@ -104,7 +96,7 @@ async def clean(studio: Studio, request: Request) -> dict[str, Any]:
     temporary = temporary_folder()
     went = await run_in_threadpool(studio.housekeeping.clean, kind, visitor, temporary)
     house = await run_in_threadpool(studio.housekeeping.view, visitor, temporary)
-    return {"owner": True, **page_of(house), "said": went_words(went)}
+    return {"parts": parts_of(house), "total": total_words(house), "said": went_words(went)}
 
 
 async def diagnostics(studio: Studio, request: Request) -> dict[str, Any]:
@@ -112,22 +104,47 @@ async def diagnostics(studio: Studio, request: Request) -> dict[str, Any]:
     return {"text": await run_in_threadpool(studio.housekeeping.diagnose, visitor_of(request))}
 
 
-def page_of(house: HouseView) -> dict[str, Any]:
+def page_of(house: HouseView, card: ModelCard) -> dict[str, Any]:
     """Everything the page draws."""
-    sizes = {room.kind: room.use.size for room in house.rooms}
     return {
         "folder": house.folder,
-        "total": size_words(sum(sizes.values())),
-        "free": size_words(house.free),
-        "rooms": [_room(room) for room in house.rooms],
-        "caches": [
-            _cache(kind, sizes[kind], house.hits[kind], house.preferences) for kind in CACHES
-        ],
+        "total": total_words(house),
+        "parts": parts_of(house),
+        "cost": cost_words(card),
         "models": [_model(model) for model in house.models],
-        "device": house.device,
-        "threads": house.threads,
+        "facts": [
+            ["Device", house.device or "known once the model is open"],
+            ["Threads", f"{house.threads}, as many as there are cores for this program"],
+        ],
         "preferences": house.preferences.to_dict(),
     }
+
+
+def parts_of(house: HouseView) -> dict[str, list[dict[str, Any]]]:
+    """What takes room, part by part; an empty trash is not worth a line."""
+    rooms = {room.kind: room for room in house.rooms}
+    return {
+        part: [
+            _room(rooms[kind]) | (_found(house.hits[kind]) if kind in CACHES else {})
+            for kind in kinds
+            if kind != "trash" or rooms[kind].use.files
+        ]
+        for part, kinds in PARTS.items()
+    }
+
+
+def total_words(house: HouseView) -> str:
+    """What everything takes together, and what is left."""
+    total = sum(room.use.size for room in house.rooms)
+    return f"{size_words(total)} in use, {size_words(house.free)} free on its disk."
+
+
+def cost_words(card: ModelCard) -> str:
+    """What it costs to keep whole drawings."""
+    rows, columns = card.latent_size
+    numbers = card.latent_channels * card.num_latent_frames(card.num_frames) * rows * columns
+    clip = length(card.num_frames, card.fps)
+    return f"Takes about {size_words(numbers * LATENT_BYTES)} for a clip of {clip} by {card.title}."
 
 
 def size_words(size: int) -> str:
@@ -153,8 +170,7 @@ def went_words(went: Use) -> str:
 def _room(room: RoomView) -> dict[str, Any]:
     title, text, says = KINDS[room.kind]
     if room.kind == "temporary" and room.may_go is None:
-        says = SHARED
-    may_go = room.may_go.size if room.may_go and room.may_go.files else 0
+        text, says = f"{text} {SHARED}", ""
     return {
         "kind": room.kind,
         "title": title,
@@ -162,21 +178,16 @@ def _room(room: RoomView) -> dict[str, Any]:
         "size": size_words(room.use.size),
         "files": f"{room.use.files:,} {'file' if room.use.files == 1 else 'files'}",
         "says": says,
-        "cleans": room.may_go is not None,
-        "frees": size_words(may_go) if room.may_go and room.may_go.files else "",
+        "frees": size_words(room.may_go.size) if room.may_go and room.may_go.files else "",
     }
 
 
-def _cache(kind: str, size: int, hits: Hits, preferences: Preferences) -> dict[str, Any]:
-    rate = f"{hits.hits:,} of {hits.asked:,}" if hits.asked else "not asked yet"
-    return {
-        "kind": kind,
-        "title": KINDS[kind][0],
-        "size": size_words(size),
-        "limit_mb": preferences.cache_limit_mb[kind],
-        "rate": rate,
-        "saved": f"{duration(hits.saved_s)} saved" if hits.saved_s > 0 else "",
-    }
+def _found(hits: Hits) -> dict[str, str]:
+    """How often a cache had what was needed."""
+    if not hits.asked:
+        return {"found": "Not needed yet."}
+    saved = f", {duration(hits.saved_s)} saved" if hits.saved_s > 0 else ""
+    return {"found": f"Found {hits.hits:,} of {hits.asked:,} times{saved}."}
 
 
 def _model(model: ModelFacts) -> dict[str, Any]:

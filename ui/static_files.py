@@ -15,6 +15,7 @@ STYLES = (
     "base.css",
     "gradio.css",
     "frame.css",
+    "runs.css",
     "composer.css",
     "notebook.css",
     "queue.css",

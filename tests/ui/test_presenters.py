@@ -2,8 +2,10 @@ import pytest
 from sample_runs import PROMPT, run_view
 
 from sanawm.camera.presets import PRESETS
-from studio.views import Change, StatusView
-from ui.presenters import cell, duration, length, shapes, stages, state_of
+from studio.views import Change, LineView, StatusView
+from ui.presenters import cell, shapes, state_of
+from ui.stages import stages
+from ui.words import duration, length
 
 
 def shown(run):
@@ -20,6 +22,8 @@ def shown(run):
         (60, "1 min"),
         (119.6, "2 min"),
         (160, "2 min 40 s"),
+        (3900, "1 h 5 min"),
+        (7200, "2 h"),
     ],
 )
 def test_durations_read_as_a_person_says_them(seconds, words):
@@ -77,17 +81,16 @@ def test_a_remix_says_of_what_and_shows_three_changes_at_most():
     ("position", "title"),
     [(0, "Queued, next in line"), (1, "Queued, 1 run ahead"), (4, "Queued, 4 runs ahead")],
 )
-def test_a_queued_cell_says_its_place_and_when_it_starts(position, title):
-    queued = shown(run_view(state="queued", queue_position=position, eta_s=12, seconds=None))
+def test_a_queued_cell_says_its_place_and_hands_over_when_it_starts(position, title):
+    queued = shown(run_view(state="queued", queue_position=position, eta_s=12.04, seconds=None))
 
     assert queued["status"]["title"] == title
-    assert queued["status"]["detail"] == "Starts in about 12 s. Orbit left, 4 s, seed 7."
-
-
-def test_a_queued_cell_promises_no_time_that_nobody_measured():
-    queued = shown(run_view(state="queued", queue_position=0, eta_s=None))
-
     assert queued["status"]["detail"] == "Orbit left, 4 s, seed 7."
+    assert queued["eta_s"] == 12.0
+
+
+def test_no_time_is_made_up_where_none_was_measured():
+    assert shown(run_view(state="queued", queue_position=0, eta_s=None))["eta_s"] is None
 
 
 def test_the_first_sentence_of_an_error_is_its_heading():
@@ -132,7 +135,8 @@ def test_a_running_cell_has_every_stage_once_and_one_is_now():
     assert rows[0]["note"] == "0.4 s"
     assert rows[2]["percent"] == 55
     assert shown(running)["rough"] == "Rough preview, step 11"
-    assert shown(running)["left"] == "about 9 s left"
+    assert shown(running)["eta_s"] == 9
+    assert shown(running)["can_keep"]
 
 
 def test_before_the_first_stage_the_model_is_being_opened():
@@ -149,6 +153,73 @@ def test_the_bar_names_the_model_and_what_it_does_besides_waiting():
     ready = StatusView(model="ready", sentence="", queued=0, running=0, paused=True)
     assert state_of(ready, "Painted rooms")["model"] == "Painted rooms"
     assert state_of(ready, "Painted rooms")["paused"]
+
+
+def test_the_line_names_each_waiting_run_once_with_its_place_and_start():
+    line = [LineView(id="01A", position=0, eta_s=4.26), LineView(id="01B", position=1, eta_s=None)]
+    status = StatusView(model="ready", sentence="", queued=2, running=1, paused=False, line=line)
+
+    assert state_of(status, "Painted rooms")["line"] == [
+        {"id": "01A", "place": "Queued, next in line", "eta_s": 4.3},
+        {"id": "01B", "place": "Queued, 1 run ahead", "eta_s": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paused", "reason", "said"),
+    [
+        (False, "", ""),
+        (True, "by hand", "The queue is paused."),
+        (True, "unclean stop", "Wanderbook was not shut down properly"),
+    ],
+)
+def test_a_paused_queue_says_why(paused, reason, said):
+    status = StatusView(
+        model="ready", sentence="", queued=1, running=0, paused=paused, pause_reason=reason
+    )
+
+    told = state_of(status, "Painted rooms")["pause"]
+
+    assert told.startswith(said)
+    assert bool(told) == paused
+
+
+@pytest.mark.parametrize(
+    ("wish", "title"),
+    [
+        ("", "Running"),
+        ("cancel", "Cancelling after this step"),
+        ("keep", "Keeping what there is"),
+    ],
+)
+def test_a_running_cell_says_what_was_asked_of_it(wish, title):
+    assert shown(run_view(state="running", stage="drawing", wish=wish))["status"]["title"] == title
+
+
+@pytest.mark.parametrize("stage", ["decoding", "saving"])
+def test_after_the_drawing_there_is_nothing_left_to_stop(stage):
+    assert not shown(run_view(state="running", stage=stage))["can_keep"]
+
+
+def test_a_run_stopped_early_says_at_which_step():
+    facts = dict(shown(run_view(stopped_at=11))["facts"])
+
+    assert facts["Steps"] == "stopped early at step 11 of 20, guidance 3"
+
+
+def test_a_failed_run_offers_the_next_shorter_clip_in_seconds():
+    assert shown(run_view(state="failed", error="No.", smaller=17))["smaller"] == "2 s"
+    assert shown(run_view(state="failed", error="No.", smaller=None))["smaller"] == ""
+
+
+def test_what_an_earlier_run_had_worked_out_is_said_with_the_time_it_saved():
+    savings = {"text": 1.9, "latents": 0.3, "features": 0.05}
+    done = dict(shown(run_view(savings=savings))["facts"])
+    rows = stages(run_view(state="running", stage="drawing", step=1, total=20, savings=savings))
+
+    assert done["Kept"] == "prompt, first frame and camera from an earlier run, saved 2 s"
+    assert [row["note"] for row in rows[:2]] == ["kept, saved 2 s", "kept, saved 0.3 s"]
+    assert "Kept" not in dict(shown(run_view())["facts"])
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.id)

@@ -328,7 +328,7 @@ def first_events(studio, query, count):
             return response.status_code
         lines = []
         async for line in response.body_iterator:
-            lines.append(line)
+            lines.append(line.decode())
             if len(lines) == count:
                 break
         await response.body_iterator.aclose()
@@ -337,7 +337,7 @@ def first_events(studio, query, count):
     return asyncio.run(read())
 
 
-def test_the_stream_begins_with_what_waits_and_runs(client, studio):
+def test_the_stream_begins_with_who_waits(client, studio):
     run = submit(studio, client)
     query = urlsplit(client.get(f"{WM}/session").json()["events"]).query
 
@@ -347,7 +347,7 @@ def test_the_stream_begins_with_what_waits_and_runs(client, studio):
     event = json.loads(data.removeprefix("data: "))
     assert kind == "event: change"
     assert number == f"id: {event['rev']}"
-    assert [cell["id"] for cell in event["runs"]] == [run.id]
+    assert [place["id"] for place in event["state"]["line"]] == [run.id]
     assert event["state"]["model"].startswith("Painted rooms")
 
 

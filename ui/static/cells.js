@@ -1,7 +1,11 @@
 // One run, drawn. Five states, two boxes: the wide cell (running, done) and the slim one (queued, failed, cancelled).
 
-import { button, h, icon } from "./dom.js";
+import { button, h } from "./dom.js";
 import { player } from "./player.js";
+import { preview, showPreview, stageList } from "./progress.js";
+import { mayChange } from "./runs.js";
+import { slim } from "./slim.js";
+import { timeOf } from "./times.js";
 import { topView } from "./topview.js";
 
 const SPOKEN = { queued: "queued", running: "running", done: "", failed: "failed", cancelled: "cancelled" };
@@ -36,15 +40,39 @@ export function drawCell(cell, acts) {
 }
 
 /** Bring a running cell up to date without moving anything in it. */
-export function updateRunning(element, cell) {
-  element.querySelector(".cell-h .rel").replaceWith(relation(cell));
+export function updateRunning(element, cell, acts) {
+  const title = element.querySelector(".cell-h .state span:last-child");
+  if (title.textContent !== cell.status.title) title.textContent = cell.status.title;
+  updateActs(element.querySelector(".running-acts"), cell, acts);
   element.querySelector(".stages").replaceWith(stageList(cell));
   showPreview(element.querySelector(".pic"), cell);
 }
 
+/** What can be done with a run that is made: keep what there is, or give it up. */
+export function runningActs(cell, acts) {
+  const place = h("span", { class: "running-acts" });
+  updateActs(place, cell, acts);
+  return place;
+}
+
+function updateActs(place, cell, acts) {
+  const key = `${cell.wish} ${cell.can_keep}`;
+  if (place.dataset.key === key) return;
+  place.dataset.key = key;
+  const act = (label, way) =>
+    button(label, () => acts[way](cell), {
+      "aria-label": `${label === "Cancel" ? "Cancel" : "Stop and keep"} run ${cell.number}`,
+      disabled: Boolean(cell.wish),
+    });
+  const offered = mayChange(cell) ? [cell.can_keep && act("Stop and keep", "keep"), act("Cancel", "cancel")] : [];
+  place.replaceChildren(...offered.filter(Boolean));
+}
+
 function wideParts(cell, acts) {
   const running = cell.state === "running";
-  const picture = running ? preview(cell) : player(cell, () => acts.lost(cell));
+  const picture = running
+    ? h("div", { class: "out" }, preview(cell), h("div", { class: "scrub-space" }))
+    : player(cell, () => acts.lost(cell));
   const caption = h(
     "div",
     { class: "cap" },
@@ -59,9 +87,7 @@ function wideParts(cell, acts) {
     h(
       "div",
       { class: "end" },
-      running
-        ? button("Cancel", () => acts.cancel(cell), { "aria-label": `Cancel run ${cell.number}` })
-        : cell.relation && when(cell),
+      running ? runningActs(cell, acts) : cell.relation && when(cell),
     ),
   );
   const body = h("div", { class: "cell-b" }, picture, caption);
@@ -77,8 +103,8 @@ function relation(cell) {
   const parts = [];
   if (cell.state === "running")
     parts.push(
-      h("span", { class: "state" }, h("span", { class: "dot" }), "Running"),
-      cell.left && h("span", null, cell.left),
+      h("span", { class: "state" }, h("span", { class: "dot" }), h("span", null, cell.status.title)),
+      timeOf("left", cell.id),
     );
   else if (cell.relation)
     parts.push(
@@ -166,103 +192,4 @@ function doneActs(cell, acts) {
     ),
     h("span", { class: "meta" }, cell.took),
   );
-}
-
-// ---- running
-
-function preview(cell) {
-  const ratio = cell.size[0] ? `aspect-ratio:${cell.size[0]}/${cell.size[1]}` : null;
-  const picture = h("div", { class: "pic", style: ratio });
-  showPreview(picture, cell);
-  return h("div", { class: "out" }, picture, h("div", { class: "scrub-space" }));
-}
-
-// The next preview is shown once it is decoded, so that the picture never blinks.
-function showPreview(picture, cell) {
-  const address = cell.media.preview || cell.media.first_frame;
-  const label = cell.rough || "First frame";
-  if (picture.dataset.address === address) return;
-  picture.dataset.address = address;
-  const image = h("img", {
-    src: address,
-    alt: cell.rough ? `Rough preview of run ${cell.number}` : `First frame of run ${cell.number}`,
-  });
-  const show = () => {
-    if (picture.dataset.address !== address) return;
-    picture.replaceChildren(image, h("span", { class: "rough" }, label));
-  };
-  if (picture.firstChild) image.decode().then(show, () => {});
-  else show();
-}
-
-function stageList(cell) {
-  return h("ol", { class: "stages" }, ...cell.stages.map(stageRow));
-}
-
-function stageRow(stage) {
-  const mark = { done: icon("check"), now: h("span", { class: "dot" }), next: h("span", { class: "pend" }) }[
-    stage.state
-  ];
-  const meter =
-    stage.percent === null
-      ? null
-      : h(
-          "span",
-          {
-            class: "meter",
-            style: `--at:${stage.percent}%`,
-            role: "progressbar",
-            "aria-label": stage.text,
-            "aria-valuenow": String(stage.percent),
-            "aria-valuemin": "0",
-            "aria-valuemax": "100",
-          },
-          h("i"),
-        );
-  return h(
-    "li",
-    {
-      class: stage.state === "next" ? null : stage.state,
-      "aria-current": stage.state === "now" ? "step" : null,
-    },
-    mark,
-    h("span", null, stage.text),
-    h("span", { class: "took" }, stage.note),
-    meter,
-  );
-}
-
-// ---- slim
-
-function slim(cell, acts) {
-  const picture = h(
-    "div",
-    { class: "pic" },
-    h("img", { src: cell.media.first_frame, alt: `First frame of run ${cell.number}`, loading: "lazy" }),
-  );
-  const { title, text, detail } = cell.status;
-  const bad = cell.state === "failed";
-  const column = h(
-    "div",
-    { class: "col" },
-    h("p", { class: bad ? "state bad" : "state" }, bad ? icon("warn") : null, title),
-    cell.state === "queued" && cell.prompt ? h("p", { class: "prompt" }, cell.prompt) : null,
-    text ? h("p", { class: "text" }, text) : null,
-    h("p", { class: "small sub" }, detail),
-  );
-  return h("div", { class: "slim" }, picture, column, h("div", { class: "acts" }, ...slimActs(cell, acts)));
-}
-
-function slimActs(cell, acts) {
-  const named = (label) => ({ "aria-label": `${label} run ${cell.number}` });
-  if (cell.state === "queued")
-    return [
-      button("Remix", () => acts.remix(cell), named("Remix")),
-      button("Remove", () => acts.cancel(cell), named("Remove")),
-    ];
-  const again = cell.state === "failed" ? "Retry" : "Run again";
-  return [
-    h("button", { type: "button", class: "btn", onclick: () => acts.retry(cell), ...named(again) }, again),
-    button("Remix", () => acts.remix(cell), named("Remix")),
-  ];
 }

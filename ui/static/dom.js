@@ -18,6 +18,7 @@ const ICONS = {
     "M3.6 3h8.8a1.4 1.4 0 0 1 1.4 1.4v7.2a1.4 1.4 0 0 1-1.4 1.4H3.6a1.4 1.4 0 0 1-1.4-1.4V4.4A1.4 1.4 0 0 1 3.6 3Zm-1 8.4 3.3-3.2 2.4 2.3 1.9-1.8 3.2 2.9M10.6 6.1v.1",
 };
 const FILLED = new Set(["play", "pause"]);
+const DOTS = new Set(["more", "grip"]);
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -46,7 +47,7 @@ export function s(tag, attributes, ...children) {
 
 /** One of the drawn 16 px icons; the word beside it, or the button's label, says what it means. */
 export function icon(name) {
-  const kind = FILLED.has(name) ? "ic fill" : "ic";
+  const kind = FILLED.has(name) ? "ic fill" : DOTS.has(name) ? "ic dots" : "ic";
   return s(
     "svg",
     { class: kind, viewBox: "0 0 16 16", "aria-hidden": "true" },
@@ -82,4 +83,11 @@ export function debounce(action, milliseconds) {
     clearTimeout(timer);
     timer = setTimeout(() => action(...values), milliseconds);
   };
+}
+
+/** Put a new element in the place of an old one; the focus stays on the button of the same name. */
+export function swap(old, fresh) {
+  const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+  old.replaceWith(fresh);
+  if (focused) [...fresh.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
 }

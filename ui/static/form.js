@@ -31,7 +31,7 @@ export const FIELDS = [
 ];
 
 export const draft = { keepSeed: false, sending: false, uploading: false, pathLabel: "" };
-let parent = null; // {id, number, values, words} of the run this draft remixes
+let parent = null; // {id, number, parent_id, editing, values, words} of the run this draft remixes or changes
 const problems = new Map(); // field -> what is wrong with it
 let refusal = ""; // why the last press led to nothing, where no single field is to blame
 const listeners = new Set();
@@ -62,6 +62,11 @@ export function refresh(name = "") {
 /** The run this draft remixes, or null. */
 export function parentRun() {
   return parent;
+}
+
+/** The waiting run this draft changes, or null. */
+export function editedRun() {
+  return parent?.editing ? parent : null;
 }
 
 export function setParent(run) {
@@ -125,10 +130,7 @@ export function restored(values) {
 
 export function showProblem(name, message, fix = null) {
   const place = PLACES[name];
-  if (!place) {
-    refusal = message;
-    return showReadiness();
-  }
+  if (!place) return showRefusal(message);
   clearProblem(name);
   if (ADVANCED.has(name)) openAdvanced();
   const slot = document.querySelector(place.slot);
@@ -141,6 +143,12 @@ export function showProblem(name, message, fix = null) {
   control?.setAttribute("aria-describedby", id);
   problems.set(name, { sentence, control });
   sentence.scrollIntoView({ block: "nearest" });
+  showReadiness();
+}
+
+/** Say why a press led to nothing, where no single field is to blame. */
+export function showRefusal(message) {
+  refusal = message;
   showReadiness();
 }
 
@@ -183,6 +191,8 @@ function showReadiness() {
   generate.disabled = !ready();
   generate.setAttribute("aria-describedby", "wb-est");
   generate.setAttribute("aria-busy", String(draft.sending));
+  const words = [...generate.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  if (words) words.data = editedRun() ? "Save changes" : "Generate";
   const reason = missing();
   if (reason) line.textContent = reason;
   else if (refusal) line.replaceChildren(problem("err-run", refusal));
@@ -224,7 +234,8 @@ export function ticket() {
   return {
     visitor: visitor(),
     client_key: clientKey,
-    parent_id: parent?.id ?? null,
+    parent_id: (editedRun() ? parent.parent_id : parent?.id) ?? null,
+    edits: editedRun()?.id ?? null,
     keep_seed: draft.keepSeed,
   };
 }

@@ -2,7 +2,8 @@
 
 import { h } from "./dom.js";
 import { ready } from "./form.js";
-import { acts, allCells, cellOf } from "./notebook.js";
+import { acts } from "./acts.js";
+import { allCells, cellOf } from "./notebook.js";
 
 const SWITCH = "wanderbook.keys";
 const LIST = [

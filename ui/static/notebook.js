@@ -1,11 +1,15 @@
 // The notebook: every run a cell, newest first, the same in every tab.
 
-import { announce, button, h, icon } from "./dom.js";
+import { acts, connectActs } from "./acts.js";
+import { announce, h, icon } from "./dom.js";
 import { drawCell, updateRunning } from "./cells.js";
-import { teach } from "./teach.js";
+import { takeBack, tooLate } from "./edit.js";
 import { endSending, showProblem } from "./form.js";
-import { follow } from "./live.js";
-import { Refusal, get, post, randomKey, session } from "./server.js";
+import { allRuns, onLink, onRun, onState, placeNew, queueState, start } from "./runs.js";
+import { get } from "./server.js";
+import { updatePlace } from "./slim.js";
+import { drawStrip } from "./strip.js";
+import { teach } from "./teach.js";
 import { toast } from "./toasts.js";
 import { currentView, showCount } from "./views.js";
 
@@ -14,13 +18,14 @@ const PAGE = 12; // runs fetched at a time
 const cells = new Map(); // id -> {cell, element}
 let view = null; // {element, props, trigger}
 let parts = {};
-let state = { queued: 0, paused: false, trouble: "" };
 let oldest = null; // the id of the last run shown, null once all are here
-let loading = false;
+let loading = null;
 let loaded = false;
+let lostAt = null;
 
 export function mountNotebook({ element, props, trigger }) {
   view = { element, props, trigger };
+  connectActs(trigger, show);
   parts = {
     notice: h("div", { class: "notice" }),
     queue: h("div", { class: "queue", role: "group", "aria-label": "Queue" }),
@@ -44,10 +49,13 @@ export function mountNotebook({ element, props, trigger }) {
     rootMargin: "1200px",
   }).observe(parts.more);
   addEventListener("wb:view", () => location.hash.startsWith("#run-") && show(location.hash.slice(5)));
-  session()
-    .finally(() => loadMore(true))
-    .catch(() => {});
-  follow(hear, showLink);
+  onRun(hear);
+  onState(showState);
+  onLink((time) => {
+    lostAt = time;
+    showNotice();
+  });
+  start().then(() => loadMore(true));
 }
 
 /** The run behind an element inside its cell, for the keyboard. */
@@ -62,46 +70,38 @@ export function allCells() {
 
 // ---- what the server says
 
-async function loadMore(first = false) {
-  if (loading || (loaded && oldest === null) || (!first && !loaded)) return;
-  loading = true;
-  try {
-    const { runs } = await get("runs", oldest ? { before: oldest, limit: PAGE } : { limit: PAGE });
-    for (const cell of runs) placeNew(cell);
-    oldest = runs.length === PAGE ? runs.at(-1).id : null;
-    loaded = true;
-    showEmptiness();
-  } catch (refusal) {
-    setTimeout(() => loadMore(first), 2000);
-  } finally {
-    loading = false;
-  }
+function loadMore(first = false) {
+  if (loading || (loaded && oldest === null) || (!first && !loaded)) return loading;
+  loading = load(first).finally(() => (loading = null));
+  return loading;
 }
 
-function hear(event) {
-  for (const cell of event.runs) {
-    const before = cells.get(cell.id)?.cell.state;
-    place(cell);
-    if (before && before !== cell.state) tell(cell);
+async function load(first) {
+  try {
+    const { runs } = await get("runs", oldest ? { before: oldest, limit: PAGE } : { limit: PAGE });
+    oldest = runs.length === PAGE ? runs.at(-1).id : null;
+    loaded = true;
+    for (const cell of runs) placeNew(cell);
+    for (const cell of allRuns()) place(cell);
+    showEmptiness();
+  } catch {
+    setTimeout(() => loadMore(first), 2000);
   }
-  state = event.state;
-  showCount(state.queued + state.running);
-  showModel();
-  showQueue();
-  showNotice();
-  if (loaded) showEmptiness();
 }
 
 const TOLD = { running: "has started", done: "is done", failed: "has failed", cancelled: "is cancelled" };
 
-function tell(cell) {
+function hear(cell, before) {
+  place(cell);
+  if (!before || before.state === cell.state) return;
   announce(`Run ${cell.number} ${TOLD[cell.state] ?? cell.state}.`);
-  if (cell.state === "done" && !isInView(cells.get(cell.id).element)) {
+  if (cell.state === "done" && !isInView(cells.get(cell.id)?.element)) {
     toast(`Run ${cell.number} is done`, "Show", () => show(cell.id));
   }
 }
 
 function isInView(element) {
+  if (!element || currentView() !== "notebook") return false;
   const { top, bottom } = element.getBoundingClientRect();
   return bottom > 60 && top < innerHeight - 120;
 }
@@ -109,7 +109,7 @@ function isInView(element) {
 /** Scroll to a run and put the focus on it; from another view, by the address of the run. */
 export async function show(id) {
   if (currentView() !== "notebook") return void (location.hash = `#run-${id}`);
-  while (!cells.has(id) && oldest) await loadMore();
+  while (!cells.has(id) && (oldest || !loaded)) await (loadMore() ?? new Promise((done) => setTimeout(done, 200)));
   const known = cells.get(id);
   if (!known) return;
   document.body.classList.remove("wb-composing");
@@ -117,17 +117,14 @@ export async function show(id) {
   known.element.focus({ preventScroll: true });
 }
 
-// An answer may be older than what was heard since it was asked for: it never replaces a cell.
-function placeNew(cell) {
-  if (!cells.has(cell.id)) place(cell);
-}
-
+// A run older than what was scrolled to has no cell yet: there would be a gap above it.
 function place(cell) {
+  if (oldest && cell.id < oldest) return;
   const known = cells.get(cell.id);
-  if (known && JSON.stringify(known.cell) === JSON.stringify(cell)) return;
+  if (known?.cell === cell) return;
   if (known?.cell.state === "running" && cell.state === "running") {
     known.cell = cell;
-    return updateRunning(known.element, cell);
+    return updateRunning(known.element, cell, acts);
   }
   const element = drawCell(cell, acts);
   if (known) {
@@ -143,54 +140,32 @@ function place(cell) {
   parts.list.insertBefore(element, after ?? null);
 }
 
-// ---- what a person does
-
-async function attempt(action) {
-  try {
-    const { run } = await action();
-    if (run) placeNew(run);
-    return run;
-  } catch (refusal) {
-    toast(refusal instanceof Refusal ? refusal.message : "This did not work.");
-    return null;
-  }
-}
-
-export const acts = {
-  remix(cell) {
-    view.trigger("remix", { id: cell.id });
-    announce(`The form now holds run ${cell.number}.`);
-  },
-  async reseed(cell) {
-    const run = await attempt(() => post(`runs/${cell.id}/reseed`, { client_key: randomKey() }));
-    if (run) toast(`Run ${run.number} is queued`, "Show", () => show(run.id));
-  },
-  cancel: (cell) => attempt(() => post(`runs/${cell.id}/cancel`)),
-  retry: (cell) => attempt(() => post(`runs/${cell.id}/retry`)),
-  // A picture that does not load any more: its address has expired. Ask once for a fresh one.
-  lost(cell) {
-    const known = cells.get(cell.id);
-    if (!known || known.asked) return;
-    known.asked = true;
-    get(`runs/${cell.id}`).then(
-      ({ run }) => place(run),
-      () => {},
-    );
-  },
-};
-
-/** What the submit handler answered: a new run, or a sentence for a field. */
+/** What the submit handler answered: a new or a changed run, or a sentence for a field. */
 export function answered(answer) {
   endSending();
   if (!answer) return;
+  if (answer.late) return tooLate(answer.error);
   if (answer.error) return showProblem(answer.field, answer.error);
   placeNew(answer.run);
   showEmptiness();
-  announce(`Run ${answer.run.number} is queued.`);
-  show(answer.run.id);
+  announce(answer.saved ? `Run ${answer.run.number} is changed.` : `Run ${answer.run.number} is queued.`);
+  if (answer.saved) takeBack();
+  if (currentView() === "notebook") show(answer.run.id);
+  else document.body.classList.remove("wb-composing");
 }
 
 // ---- around the cells
+
+function showState(state) {
+  showCount(state.queued + state.running);
+  const line = document.querySelector("#wb-bar .model");
+  if (line) line.textContent = state.model;
+  for (const { cell, element } of cells.values()) if (cell.state === "queued") updatePlace(element, cell);
+  const running = allRuns().find((cell) => cell.state === "running");
+  drawStrip(parts.queue, running, acts);
+  showNotice();
+  if (loaded) showEmptiness();
+}
 
 function showEmptiness() {
   const none = cells.size === 0;
@@ -200,57 +175,14 @@ function showEmptiness() {
   parts.list.parentElement.hidden = none;
 }
 
-function showQueue() {
-  const running = allCells().find(({ cell }) => cell.state === "running")?.cell;
-  const { queued, paused } = state;
-  parts.queue.hidden = !running && !(paused && queued);
-  if (parts.queue.hidden) return parts.queue.replaceChildren();
-  const line = running
-    ? [
-        h("span", { class: "dot" }),
-        h("span", null, h("a", { href: `#run-${running.id}` }, String(running.number)), ` ${doing(running)}`),
-        meter(running),
-        h("span", { class: "only-l" }, running.left),
-      ]
-    : [h("span", null, "The queue is paused")];
-  const waiting = queued
-    ? [h("span", { class: "sep" }), h("span", null, h("b", null, String(queued)), " waiting")]
-    : [];
-  const goOn = paused && button("Go on", () => attempt(() => post("queue/resume")));
-  const focused = parts.queue.contains(document.activeElement);
-  parts.queue.replaceChildren(...line, ...waiting, h("span", { class: "end" }, goOn));
-  if (focused) parts.queue.querySelector("button")?.focus();
-}
-
-function doing(cell) {
-  const stage = cell.stages.find((one) => one.state === "now");
-  return stage ? stage.text.replace(/(,| \d).*/, "").toLowerCase() : "running";
-}
-
-function meter(cell) {
-  return h("span", { class: "meter", style: `--at:${cell.percent}%`, "aria-hidden": "true" }, h("i"));
-}
-
-let lostAt = null;
-
-function showLink(time) {
-  lostAt = time;
-  showNotice();
-}
-
-// The line at the end of the bar: which model, and what it is doing.
-function showModel() {
-  const line = document.querySelector("#wb-bar .model");
-  if (line) line.textContent = state.model;
-}
-
 function showNotice() {
+  const { trouble } = queueState();
   const notes = [];
   if (lostAt) {
     const clock = lostAt.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     notes.push(`Lost the connection at ${clock}. Runs go on; this page catches up by itself.`);
   }
-  if (state.trouble) notes.push(state.trouble);
+  if (trouble) notes.push(trouble);
   parts.notice.replaceChildren(
     ...notes.map((note) =>
       h("div", { class: "pill-note warn", role: "status" }, icon("warn"), h("span", null, note)),

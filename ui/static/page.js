@@ -4,6 +4,7 @@ import { button, h, icon } from "./dom.js";
 import {
   FIELDS,
   draft,
+  editedRun,
   endSending,
   onChange,
   parentRun,
@@ -17,9 +18,10 @@ import {
 } from "./form.js";
 import { mountCamera } from "./camera.js";
 import { mountFirstFrame, takePrompt } from "./firstframe.js";
+import { connectEdit, takeBack } from "./edit.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
 import { answered, mountNotebook, show } from "./notebook.js";
-import { mountQueue } from "./queuepage.js";
+import { connectQueue, mountQueue } from "./queuepage.js";
 import { mountSettings } from "./settings.js";
 import { currentView, goTo, mountLinks } from "./views.js";
 
@@ -41,53 +43,49 @@ export function mountBar({ element }) {
 // ---- head of the composer: what this draft is
 
 export function mountHead({ element, props, trigger, watch }) {
+  const title = h("h2", { tabindex: -1 });
   const was = h("span", { class: "was-of" });
   const clean = button("Start clean", () => trigger("clean"), { class: "btn quiet clean" });
+  const leaveIt = button("Leave it as it was", takeBack, { class: "btn quiet clean" });
   const close = h(
     "button",
     { type: "button", class: "btn icon only-s", "aria-label": "Back to the notebook", onclick: leave },
     icon("close"),
   );
-  element.replaceChildren(
-    h(
-      "div",
-      { class: "head" },
-      h("h2", { tabindex: -1 }, "New run"),
-      was,
-      h("span", { class: "end" }, clean, close),
-    ),
-  );
+  const end = h("span", { class: "end" }, clean, leaveIt, close);
+  element.replaceChildren(h("div", { class: "head" }, title, was, end));
   restoreWith("gradio", () => trigger("restore"));
+  connectEdit(trigger);
+  let drawn = null;
+  onChange(() => {
+    const [parent, edited] = [parentRun(), editedRun()];
+    const key = `${parent?.id} ${edited?.id}`;
+    if (drawn === key) return;
+    drawn = key;
+    title.textContent = edited ? `Editing run ${edited.number}` : "New run";
+    if (edited) was.replaceChildren("which waits");
+    else was.replaceChildren(...(parent ? ["remix of ", linkTo(parent)] : []));
+    clean.hidden = !parent || Boolean(edited);
+    leaveIt.hidden = !edited;
+  });
   const take = () => {
-    const { parent, values } = props.value;
-    for (const name of FIELDS)
-      if (values && name in values && name !== "image" && name !== "camera") set(name, values[name]);
+    const { parent, values, form } = props.value;
+    for (const name of FIELDS) if (name in form && name !== "image" && name !== "camera") set(name, form[name]);
     setParent(parent ? { ...parent, values } : null);
-    was.replaceChildren(
-      ...(parent
-        ? [
-            "remix of ",
-            h(
-              "a",
-              {
-                href: `#run-${parent.id}`,
-                onclick: (event) => {
-                  event.preventDefault();
-                  show(parent.id);
-                },
-              },
-              String(parent.number),
-            ),
-          ]
-        : []),
-    );
-    clean.hidden = !parent;
   };
   watch("value", () => {
     take();
     compose();
   });
   take();
+}
+
+function linkTo(run) {
+  const follow = (event) => {
+    event.preventDefault();
+    show(run.id);
+  };
+  return h("a", { href: `#run-${run.id}`, onclick: follow }, String(run.number));
 }
 
 /** Bring the composer into view: on a phone it opens as a sheet. */
@@ -190,7 +188,8 @@ export function mountDock({ element }) {
     picture.classList.toggle("none", !image);
     picture.replaceChildren(image ? h("img", { src: image.thumb || image.url, alt: "" }) : icon("image"));
     const parent = parentRun();
-    title.textContent = parent ? `Remix of ${parent.number}` : image ? "Your draft" : "Nothing chosen yet";
+    const kind = editedRun() ? "Editing run" : "Remix of";
+    title.textContent = parent ? `${kind} ${parent.number}` : image ? "Your draft" : "Nothing chosen yet";
     line.textContent = image
       ? `${draft.pathLabel}, ${draft.seed ? `seed ${draft.seed}` : "random seed"}`
       : "Start with a picture";
@@ -206,4 +205,5 @@ window.wanderbook = {
   takePrompt,
   roll: () => String(crypto.getRandomValues(new Uint32Array(1))[0] % 1000000),
 };
+connectQueue(compose);
 addEventListener("pagehide", endSending);

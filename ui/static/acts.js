@@ -1,0 +1,67 @@
+// What a person does with a run, from whichever view. Each act asks the server; the event stream tells what came of it.
+
+import { announce } from "./dom.js";
+import { forgetAside, putAside } from "./edit.js";
+import { placeNew, renew } from "./runs.js";
+import { Refusal, get, post, randomKey } from "./server.js";
+import { toast } from "./toasts.js";
+import { openLog } from "./log.js";
+
+let ask = () => {}; // hands a run to Gradio, which fills its own fields
+let show = () => {};
+
+/** Connect the acts to the form's events and to the notebook. */
+export function connectActs(trigger, showRun) {
+  ask = trigger;
+  show = showRun;
+}
+
+/** Ask the server; what it refuses is said in a note. Gives the answer, or null. */
+export async function attempt(action) {
+  try {
+    const answer = await action();
+    if (answer.run) placeNew(answer.run);
+    return answer;
+  } catch (refusal) {
+    toast(refusal instanceof Refusal ? refusal.message : "This did not work.");
+    return null;
+  }
+}
+
+async function another(cell, way) {
+  const answer = await attempt(() => post(`runs/${cell.id}/${way}`, { client_key: randomKey() }));
+  if (answer) toast(`Run ${answer.run.number} is queued`, "Show", () => show(answer.run.id));
+}
+
+export const acts = {
+  remix(cell) {
+    forgetAside();
+    ask("remix", { id: cell.id });
+    announce(`The form now holds run ${cell.number}.`);
+  },
+  edit(cell) {
+    putAside();
+    ask("edit", { id: cell.id });
+    announce(`The form now changes run ${cell.number}, which waits.`);
+  },
+  reseed: (cell) => another(cell, "reseed"),
+  duplicate: (cell) => another(cell, "duplicate"),
+  smaller: (cell) => another(cell, "smaller"),
+  keep: (cell) => attempt(() => post(`runs/${cell.id}/keep`)),
+  cancel: (cell) => attempt(() => post(`runs/${cell.id}/cancel`)),
+  retry: (cell) => attempt(() => post(`runs/${cell.id}/retry`)),
+  show: (cell) => show(cell.id),
+  lost: (cell) => renew(cell.id),
+  async log(cell) {
+    const answer = await attempt(() => get(`runs/${cell.id}/log`));
+    if (answer) openLog(cell, answer.text);
+  },
+  async next(cell) {
+    if (await attempt(() => post(`runs/${cell.id}/next`))) announce(`Run ${cell.number} is next.`);
+  },
+  async move(cell, before) {
+    return Boolean(await attempt(() => post(`runs/${cell.id}/move`, { before })));
+  },
+  pause: () => attempt(() => post("queue/pause")),
+  resume: () => attempt(() => post("queue/resume")),
+};

@@ -1,0 +1,109 @@
+// The runs this page knows and the state of the queue: one truth for every view, fed by one event stream.
+
+import { follow } from "./live.js";
+import { get, session } from "./server.js";
+import { hearTimes } from "./times.js";
+
+const runs = new Map(); // id -> cell, as the server presents it
+const asked = new Set(); // runs whose addresses had expired and were asked for anew
+const listeners = { run: new Set(), state: new Set(), link: new Set() };
+let state = { model: "", trouble: "", queued: 0, running: 0, paused: false, pause: "", line: [] };
+let visitor = { visitor: "", owner: false };
+
+/** Call `listener(cell, before)` when a run is new or different; `before` is undefined for a new one. */
+export function onRun(listener) {
+  listeners.run.add(listener);
+}
+
+/** Call `listener(state)` after each event, when every changed run has been told of. */
+export function onState(listener) {
+  listeners.state.add(listener);
+}
+
+/** Call `listener(time)` when the connection is lost, and with null when it is back. */
+export function onLink(listener) {
+  listeners.link.add(listener);
+}
+
+export function runOf(id) {
+  return runs.get(id);
+}
+
+export function allRuns() {
+  return [...runs.values()];
+}
+
+export function queueState() {
+  return state;
+}
+
+/** The place of a waiting run: {place, eta_s}; its own words until the first event after it came. */
+export function placeOf(cell) {
+  return state.line.find(({ id }) => id === cell.id) ?? { place: cell.status.title, eta_s: cell.eta_s };
+}
+
+/** Whether this visitor started a run. */
+export function isMine(cell) {
+  return Boolean(cell.visitor) && cell.visitor === visitor.visitor;
+}
+
+/** Whether the notebook is this visitor's, and with it the order of the queue. */
+export function isOwner() {
+  return visitor.owner;
+}
+
+/** Whether this visitor may cancel, change or retry a run. */
+export function mayChange(cell) {
+  return visitor.owner || isMine(cell);
+}
+
+/** Whether more than one visitor has runs here, so that it must be said whose is whose. */
+export function isShared() {
+  return new Set(allRuns().map((cell) => cell.visitor)).size > 1;
+}
+
+function tell(kind, ...news) {
+  for (const listener of listeners[kind]) listener(...news);
+}
+
+function place(cell) {
+  const before = runs.get(cell.id);
+  if (before && JSON.stringify(before) === JSON.stringify(cell)) return;
+  runs.set(cell.id, cell);
+  tell("run", cell, before);
+}
+
+/** Take a run in from an answer, which may be older than what was heard since: it replaces nothing. */
+export function placeNew(cell) {
+  if (runs.has(cell.id)) return;
+  place(cell);
+  hearTimes(allRuns(), state);
+}
+
+/** The page's first look at the notebook, and the event stream from there on. */
+export function start() {
+  follow(hear, (time) => tell("link", time));
+  return session()
+    .then((known) => {
+      visitor = { visitor: known.visitor, owner: known.owner };
+    })
+    .catch(() => {});
+}
+
+function hear(event) {
+  state = event.state;
+  for (const cell of event.runs) place(cell);
+  hearTimes(allRuns(), state);
+  tell("state", state);
+}
+
+/** A picture that does not load any more: its address has expired. Ask once for a fresh one. */
+export async function renew(id) {
+  if (asked.has(id)) return;
+  asked.add(id);
+  try {
+    place((await get(`runs/${id}`)).run);
+  } catch {
+    // the run stays as it is, without its picture
+  }
+}
