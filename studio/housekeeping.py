@@ -133,7 +133,7 @@ class Housekeeping:
             ("Models", ", ".join(models)),
             ("Data folder", str(self._database.folder.root)),
             ("Schema", HEAD),
-            ("Bytes", _listed(used)),
+            ("Bytes by kind", _listed(used)),
             ("Settings", _listed(chosen.to_dict())),
         ]
 

@@ -40,8 +40,8 @@ KINDS = {
     "latents": ("First frames", "A first frame used before is not encoded again.", REMADE),
     "features": ("Camera paths", "A path used before is not worked out again.", REMADE),
     "stage1": (
-        "Whole drawings",
-        "The same run again is only decoded.",
+        "Drawings",
+        "A clip as it was drawn: the same run again is only decoded.",
         "Removes them all. Every run and its video stay. The same run again is drawn anew.",
     ),
     "logs": (

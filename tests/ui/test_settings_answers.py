@@ -3,8 +3,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from storage.disk_use import Use
+from storage.tables import Run
 from studio.settings import Settings
 from studio.studio import Studio
+from studio.views import Draft
 from ui.routes import build_routes
 from ui.settings_answers import KINDS, size_words, temporary_folder, went_words
 
@@ -38,6 +40,20 @@ def shared(settings, database):
     studio.stop()
 
 
+def submit(studio, client):
+    example = client.get(f"{WM}/session").json()["examples"][0]["id"]
+    image = client.post(f"{WM}/examples/{example}").json()
+    draft = Draft(
+        image_sha256=image["sha256"],
+        prompt="a lamp",
+        path_source={"kind": "preset", "preset": "push-in"},
+        num_frames=9,
+        num_inference_steps=4,
+        guidance_scale=2.0,
+    )
+    return studio.submit(draft, "b" * 32, "a" * 32)
+
+
 def entry(settings, kind="text"):
     file = settings.data_folder / "cache" / kind / "9.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -45,16 +61,22 @@ def entry(settings, kind="text"):
     return file
 
 
+def rooms(page):
+    return {room["kind"]: room for part in page["parts"].values() for room in part}
+
+
 def test_the_owner_sees_every_kind_with_words_for_it(client):
     page = client.get(f"{WM}/settings").json()
 
     assert page["owner"]
-    assert [room["kind"] for room in page["rooms"]] == list(KINDS)
-    for room in page["rooms"]:
+    assert not page["by_key"]
+    assert set(rooms(page)) == set(KINDS) - {"trash"}
+    for room in rooms(page).values():
         assert room["title"]
         assert room["text"]
-        assert bool(room["says"]) == room["cleans"]
-    assert [cache["limit_mb"] for cache in page["caches"]] == [1024] * 4
+        assert bool(room["says"]) == (room["kind"] not in ("videos", "database"))
+    assert {room.get("found") for room in page["parts"]["caches"]} == {"Not needed yet."}
+    assert page["cost"].endswith("for a clip of 2 s by Painted rooms.")
     assert page["models"][0]["title"] == "Painted rooms"
 
 
@@ -92,11 +114,11 @@ def test_without_a_key_or_from_another_page_nothing_is_answered(
 
 def test_a_clean_up_says_what_it_freed_and_shows_the_page_as_it_is_now(client, settings):
     entry(settings)
-    before = {room["kind"]: room for room in client.get(f"{WM}/settings").json()["rooms"]}
+    before = rooms(client.get(f"{WM}/settings").json())
 
     answer = client.post(f"{WM}/settings/clean", json={"kind": "text"}).json()
 
-    after = {room["kind"]: room for room in answer["rooms"]}
+    after = rooms(answer)
     assert (before["text"]["size"], before["text"]["frees"]) == ("2.9 KB", "2.9 KB")
     assert answer["said"] == "1 file is gone, 2.9 KB free again."
     assert (after["text"]["size"], after["text"]["frees"]) == ("nothing", "")
@@ -105,10 +127,30 @@ def test_a_clean_up_says_what_it_freed_and_shows_the_page_as_it_is_now(client, s
 def test_passing_files_elsewhere_have_no_clean_up(client, monkeypatch, tmp_path):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "elsewhere"))
 
-    room = client.get(f"{WM}/settings").json()["rooms"][-1]
+    room = rooms(client.get(f"{WM}/settings").json())["temporary"]
 
-    assert (room["kind"], room["cleans"]) == ("temporary", False)
-    assert "shared with other programs" in room["says"]
+    assert (room["says"], room["frees"]) == ("", "")
+    assert "other programs" in room["text"]
+
+
+def test_what_was_thrown_away_is_shown_once_there_is_some(client, settings):
+    (settings.data_folder / "trash").mkdir()
+    (settings.data_folder / "trash" / "video.mp4").write_bytes(bytes(10))
+
+    assert rooms(client.get(f"{WM}/settings").json())["trash"]["frees"] == "10 bytes"
+
+
+def test_the_hit_rate_and_what_it_saved_is_said(client, studio, database):
+    run = submit(studio, client)
+    with database.write() as session:
+        row = session.get_one(Run, run.id)
+        row.state = "done"
+        row.record = {"caches": {"text": {"hit": True, "saved_s": 75.0}, "latents": {"hit": False}}}
+
+    found = rooms(client.get(f"{WM}/settings").json())
+
+    assert found["text"]["found"] == "Found 1 of 1 times, 1 min 15 s saved."
+    assert found["latents"]["found"] == "Found 0 of 1 times."
 
 
 @pytest.mark.parametrize("kind", ["videos", "everything", None, ["text"]])

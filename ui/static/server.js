@@ -2,6 +2,7 @@
 
 const BASE = new URL("../../", import.meta.url);
 const VISITOR = "wanderbook.visitor";
+const OWNER = "wanderbook.owner";
 
 /** What the server refused, as a sentence for the page and the field it belongs to. */
 export class Refusal extends Error {
@@ -20,16 +21,27 @@ export function randomKey() {
 
 let remembered = "";
 
-/** The key of this visitor, made at the first visit and kept in this browser. */
+/** The key of this visitor, made at the first visit and kept in this browser; the owner's, once entered. */
 export function visitor() {
   if (remembered) return remembered;
   try {
-    remembered = localStorage.getItem(VISITOR) ?? "";
+    remembered = localStorage.getItem(OWNER) || localStorage.getItem(VISITOR) || "";
     if (!remembered) localStorage.setItem(VISITOR, (remembered = randomKey()));
   } catch {
     remembered ||= randomKey(); // storage is blocked: the key lives as long as the page
   }
   return remembered;
+}
+
+/** Ask with the owner's key from now on, in this browser; with none, as the visitor from before. */
+export function enterKey(key) {
+  remembered = key;
+  try {
+    if (key) localStorage.setItem(OWNER, key);
+    else localStorage.removeItem(OWNER);
+  } catch {
+    // storage is blocked: the key lives as long as the page
+  }
 }
 
 export function url(path) {
