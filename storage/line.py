@@ -28,6 +28,7 @@ class Place:
     step: int
     started_at: float | None
     timings: dict[str, float]  # seconds of the stages behind it
+    wish: str  # what a person asked of it while it is being made: "", cancel, keep
 
     def drawing_s(self, now: float) -> float:
         """Seconds it has been drawing, as far as the clocks agree."""
@@ -50,17 +51,12 @@ def places(session: Session) -> list[Place]:
         Run.step,
         Run.started_at,
         Run.timings,
+        Job.wish,
     )
     query = select(*columns).join(Job, Job.run_id == Run.id)
     rows = session.execute(query.order_by(Job.worker.is_(None), Job.position))
     names = Place.__slots__
     return [Place(**dict(zip(names, row, strict=True))) for row in rows]
-
-
-def wishes(session: Session) -> dict[str, str]:
-    """What was asked of the runs in the line, by run id; only those of which something was."""
-    rows = session.execute(select(Job.run_id, Job.wish).where(Job.wish != ""))
-    return {run_id: wish for run_id, wish in rows}
 
 
 def waiting(session: Session) -> list[Job]:
@@ -81,13 +77,12 @@ def waiting_of(session: Session, visitor: str) -> int:
     return session.scalar(query.where(Job.worker.is_(None), Run.visitor == visitor)) or 0
 
 
-def append(session: Session, run_id: str, attempt: int) -> Job:
-    """A job at the end of the line."""
+def append(session: Session, run: Run, attempt: int) -> None:
+    """A job at the end of the line, for a run that may be new itself."""
     last = session.scalar(select(func.max(Job.position))) or 0
-    job = Job(run_id=run_id, attempt=attempt, position=last + 1)
-    session.add(job)
-    session.flush()
-    return job
+    session.add(run)
+    session.flush()  # the job's row names the run's
+    session.add(Job(run_id=run.id, attempt=attempt, position=last + 1))
 
 
 def move(session: Session, run_id: str, before: str | None) -> bool:

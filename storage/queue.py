@@ -70,9 +70,7 @@ class Queue:
             run.number = next_value(session, "number")
             run.state, run.created_at = "queued", self._clock()
             run.rev = next_value(session, "rev")
-            session.add(run)
-            session.flush()
-            line.append(session, run.id, attempt=0)
+            line.append(session, run, attempt=0)
             if behind and (before := line.follower(session, behind)):
                 line.move(session, run.id, before)
         return run
@@ -84,7 +82,7 @@ class Queue:
             if run.state not in ("failed", "cancelled"):
                 return False
             self._admit(session, run.visitor if limited else None)
-            line.append(session, run_id, attempt=run.attempt)
+            line.append(session, run, attempt=run.attempt)
             requeue(session, run)
         return True
 

@@ -62,6 +62,8 @@ def ended_since(session: Session, moment: float) -> Sequence[Run]:
 def parents(session: Session, runs: Iterable[Run]) -> dict[str, Run]:
     """The parents of the runs that have one, by id."""
     ids = {run.parent_id for run in runs if run.parent_id}
+    if not ids:
+        return {}
     return {run.id: run for run in session.scalars(select(Run).where(Run.id.in_(ids)))}
 
 

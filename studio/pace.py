@@ -29,6 +29,7 @@ class Line:
 
     running: dict[str, float | None] = field(default_factory=dict)  # seconds until each ends
     waiting: list[LineView] = field(default_factory=list)  # next one first
+    wishes: dict[str, str] = field(default_factory=dict)  # what was asked of those that run
     wait_s: float | None = 0.0  # until a new run would start; None: not measured
 
 
@@ -64,7 +65,12 @@ class Pace:
         self._countdown.forget_others(
             _key(place, goal) for place in found for goal in ("start", "end")
         )
-        return Line(running=ends, waiting=views, wait_s=None if paused else wait_s)
+        return Line(
+            running=ends,
+            waiting=views,
+            wishes={place.run_id: place.wish for place in running},
+            wait_s=None if paused else wait_s,
+        )
 
     def speed(self, session: Session, model: str, num_frames: int, *, guided: bool) -> Speed | None:
         """What past runs of a model teach about clips of this length on the present device."""

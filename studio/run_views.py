@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sanawm.camera.presets import PRESETS
-from storage.line import wishes
 from storage.runs import images, parents
 from storage.tables import Asset, Run
 from studio.media import MediaKeys
@@ -35,11 +34,8 @@ class RunPresenter:
     def views(self, runs: Sequence[Run]) -> list[RunView]:
         """One view for each row, in the same order."""
         families, frames = parents(self._session, runs), images(self._session, runs)
-        asked = wishes(self._session)
         return [
-            self._view(
-                run, families.get(run.parent_id or ""), frames[run.image_sha256], asked.get(run.id)
-            )
+            self._view(run, families.get(run.parent_id or ""), frames[run.image_sha256])
             for run in runs
         ]
 
@@ -52,7 +48,7 @@ class RunPresenter:
             return None
         return max((n for n in self._lengths(run.model) if n < run.num_frames), default=None)
 
-    def _view(self, run: Run, parent: Run | None, image: Asset, wish: str | None) -> RunView:
+    def _view(self, run: Run, parent: Run | None, image: Asset) -> RunView:
         place = self._waiting.get(run.id)
         return RunView(
             id=run.id,
@@ -82,7 +78,7 @@ class RunPresenter:
             created_at=run.created_at,
             attempt=run.attempt,
             visitor=run.visitor[:SHORT_HASH],
-            wish=wish or "",  # type: ignore[arg-type]
+            wish=self._line.wishes.get(run.id, ""),  # type: ignore[arg-type]
             stopped_at=run.stopped_at,
             smaller=self._smaller(run),
             seconds=run.seconds,
