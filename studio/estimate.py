@@ -43,12 +43,17 @@ class Speed:
 
 
 def learn_speed(past: Sequence[Run], num_frames: int, *, guided: bool) -> Speed | None:
-    """The speed for clips of a length, from finished runs of one model, newest first."""
+    """The speed for clips of a length, from finished runs of one model, newest first.
+
+    Where a model came to be run by another plan, such as another precision, only runs by the newest
+    plan count.
+    """
     usable = [run for run in past if _teaches(run)]
-    exact = [run for run in usable if run.num_frames == num_frames and is_guided(run) == guided]
-    if not (exact or usable):
+    alike = [run for run in usable if run.num_frames == num_frames and is_guided(run) == guided]
+    chosen = [run for run in alike if run.plan == alike[0].plan] or usable
+    if not chosen:
         return None
-    oldest_first = list(reversed(exact or usable))
+    oldest_first = chosen[::-1]
     return Speed(
         before_s=_average(_before(run) for run in oldest_first),
         step_s=_average(_step(run, num_frames, guided=guided) for run in oldest_first),

@@ -7,12 +7,15 @@ from storage.tables import Run
 from studio.estimate import UNMEASURED, describe, duration, learn_speed
 
 
-def past_run(drawing=4.0, *, num_frames=17, steps=4, guidance=2.0, seconds=10.0, after=3.0):
+def past_run(
+    drawing=4.0, *, num_frames=17, steps=4, guidance=2.0, seconds=10.0, after=3.0, plan="float32"
+):
     return Run(
         num_frames=num_frames,
         num_inference_steps=steps,
         guidance_scale=guidance,
         savings={},
+        plan=plan,
         started_at=100.0,
         ended_at=100.0 + seconds,
         timings={"drawing": drawing, "decoding": after - 1, "saving": 1.0},
@@ -38,6 +41,11 @@ def test_another_length_is_scaled_and_its_own_is_preferred():
     assert learn_speed([short], 34, guided=True).after_s == 6
     long = past_run(12.0, num_frames=34, seconds=30)
     assert learn_speed([short, long], 34, guided=True).step_s == 3
+
+
+def test_only_the_plan_that_is_in_use_teaches():
+    past = [past_run(4.0, plan="bfloat16"), past_run(40.0, seconds=90)]
+    assert learn_speed(past, 17, guided=True).step_s == 1
 
 
 def test_without_guidance_a_step_is_half():
