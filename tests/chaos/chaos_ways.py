@@ -44,6 +44,7 @@ class Nursery:
 
     def __init__(self, process, settings, runner):
         self._process, self._settings, self._runner = process, settings, runner
+        self._alive = None
 
     def start(self, number=None, **how):
         """A worker that is struck at its n-th moment; its name and process id."""
@@ -52,15 +53,24 @@ class Nursery:
         line = {"settings": json.loads(order.to_line()), "strike": strike}
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
-        return order.worker, int(self._process.stdout.readline())
+        self._alive = int(self._process.stdout.readline())
+        return order.worker, self._alive
 
     def wait(self):
         """Wait until it has ended; where it was struck, [] if it was not."""
-        return self._process.stdout.readline().split()
+        where = self._process.stdout.readline().split()
+        self._alive = None
+        return where
+
+    def close(self):
+        """Leave no worker behind, be it stopped."""
+        if self._alive is not None:
+            os.kill(self._alive, signal.SIGKILL)
+        self._process.communicate()
 
 
 class Bench:
-    """A worker inside this process, for one run."""
+    """A worker inside this process."""
 
     def __init__(self, settings, database, queue):
         self._database, self._queue = database, queue
@@ -68,8 +78,10 @@ class Bench:
             database, settings, open_runner=MarkedRunner, worker="here", threads=1
         )
 
-    def make_next(self):
-        claim = self._queue.claim("here")
+    def claim(self):
+        return self._queue.claim("here")
+
+    def make(self, claim):
         Generation(self._database, self._queue, self._workbench, claim, Event()).make()
 
 

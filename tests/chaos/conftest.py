@@ -71,8 +71,9 @@ def nursery(settings):
         text=True,
         env=os.environ | {"PYTHONPATH": search},
     )
-    yield Nursery(process, settings, RUNNER)
-    process.communicate()
+    nursery = Nursery(process, settings, RUNNER)
+    yield nursery
+    nursery.close()
 
 
 @pytest.fixture

@@ -13,25 +13,62 @@ from storage.queue import Queue
 HOUR_S = 3600.0
 
 
-@pytest.mark.parametrize("moment", [1, 3, 7, 12, 17, 22, 26, 30])
-def test_a_worker_that_slept_too_long_writes_nothing_and_works_on(
-    database, settings, submit, nursery, moment
+@pytest.fixture
+def sleeper(database, submit, nursery):
+    """A worker that stops at a moment of its first run, which is then taken back from it."""
+
+    def sleeper(moment):
+        run = submit()
+        _, process = nursery.start(moment, inside="make", stop=True)
+        eventually(lambda: is_stopped(process))
+        [lost] = Queue(database, clock=lambda: time.time() + HOUR_S).recover(every=False)
+        assert (lost.run_id, lost.attempt) == (run.id, 1)
+        return process
+
+    return sleeper
+
+
+@pytest.fixture
+def wake(database, submit, nursery):
+    """Wake a worker; once it has made another run, end it."""
+
+    def wake(process):
+        other = submit()
+        os.kill(process, signal.SIGCONT)
+        eventually(lambda: all_runs(database)[-1].state == "done")
+        os.kill(process, signal.SIGTERM)
+        nursery.wait()
+        assert all_runs(database)[-1].id == other.id
+
+    return wake
+
+
+@pytest.mark.parametrize("moment", [1, 7, 17, 26])
+def test_a_worker_that_slept_too_long_does_not_touch_what_another_has_made(
+    database, settings, sleeper, wake, moment
 ):
-    run = submit()
-    _, process = nursery.start(moment, inside="make", stop=True)
-    eventually(lambda: is_stopped(process))
-    later = Queue(database, clock=lambda: time.time() + HOUR_S)
-    [lost] = later.recover(every=False)
-    assert (lost.run_id, lost.attempt) == (run.id, 1)
-    Bench(settings, database, queue=later).make_next()
+    process = sleeper(moment)
+    bench = Bench(settings, database, Queue(database))
+    bench.make(bench.claim())
     [made] = columns(database)
-    os.kill(process, signal.SIGCONT)
-    submit()
-    eventually(lambda: [run.state for run in all_runs(database)] == ["done", "done"])
-    os.kill(process, signal.SIGTERM)
-    nursery.wait()
+    wake(process)
     assert columns(database)[0] == made
     assert (made["attempt"], made["state"]) == (2, "done")
+    assert_whole(database)
+
+
+@pytest.mark.parametrize("moment", [3, 12, 22, 30])
+def test_a_worker_that_slept_too_long_does_not_touch_what_another_is_making(
+    database, settings, sleeper, wake, moment
+):
+    process = sleeper(moment)
+    bench = Bench(settings, database, Queue(database))
+    claim = bench.claim()
+    [begun] = columns(database)
+    wake(process)
+    assert columns(database)[0] == begun
+    bench.make(claim)
+    assert [(run.state, run.attempt) for run in all_runs(database)] == [("done", 2), ("done", 1)]
     assert_whole(database)
 
 
