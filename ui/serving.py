@@ -64,7 +64,13 @@ class Place:
 
 
 def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
-    """Open the page and return it with its address; it answers when this returns."""
+    """Open the page and return it with its address; it answers when this returns.
+
+    What programs send passes through a folder of Gradio's; unless a person chose one, it lies with
+    everything else of the notebook and not with the files of other programs.
+    """
+    if not os.environ.get("GRADIO_TEMP_DIR"):
+        os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.data_folder / "gradio")
     page = build_page(studio, place.storage_sentence(studio.settings.data_folder))
     page.queue(max_size=WAITING_EVENTS)
     _, local_url, share_url = page.launch(

@@ -81,7 +81,7 @@ function roomRow(room, page) {
     h("div", { class: "do" }, clean),
     h("div", { class: "how-much" }, h("p", { class: "size", title: room.files }, room.size), page && limitField(room, page.preferences)),
   );
-  if (page && room.kind === "stage1") row.querySelector(".what").append(keepSwitch(page));
+  if (page && room.kind === "stage1") row.append(keepSwitch(page));
   return row;
 }
 
