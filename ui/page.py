@@ -49,7 +49,11 @@ def build_page(studio: Studio, storage: str) -> gr.Blocks:
             gr.HTML(None, elem_id="wb-settings", **mount("mountSettings"))
         gr.HTML(None, elem_id="wb-dock", **mount("mountDock"))
         gr.HTML(
-            "<div class='toasts'></div>", elem_id="wb-toasts", elem_classes="wb", js_on_load=None
+            "<div class='toasts'></div>",
+            elem_id="wb-toasts",
+            elem_classes="wb",
+            apply_default_css=False,
+            js_on_load=None,
         )
         build_api(studio)
     return page

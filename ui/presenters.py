@@ -168,8 +168,12 @@ def _status(run: RunView) -> dict[str, str]:
         return {"title": title, "text": text, "detail": what}
     if run.state == "running":
         return {"title": WISHES[run.wish], "text": "", "detail": what}
+    return {"title": _done(run), "text": "", "detail": what}
+
+
+def _done(run: RunView) -> str:
     took = f"Done in {duration(run.seconds)}" if run.seconds is not None else "Done"
-    return {"title": took, "text": "", "detail": what}
+    return took if run.stopped_at is None else f"{took}, {_steps(run)}"
 
 
 def _split_error(error: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import environment
 import httpx
 
 ROOT = Path(__file__).parents[2]
+PAINTED_APP = ROOT / "tests" / "ui" / "painted_app.py"
 CHROMIUM = environment.find_browser()
 BROWSER_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 PATIENCE_MS = 240_000  # a loaded machine with two cores; nothing waits this long unless it fails
@@ -147,3 +148,14 @@ class Visit:
 
     def close(self):
         self.context.close()
+
+
+def plays(cell):
+    """Press Play; true once frames arrive and time passes."""
+    cell.get_by_role("button", name="Play run").click()
+    video = cell.locator("video")
+    video.wait_for(state="attached")
+    return wait_until(
+        lambda: video.evaluate("v => v.readyState >= 2 && v.videoWidth > 0 && v.currentTime > 0"),
+        60,
+    )

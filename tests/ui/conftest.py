@@ -1,6 +1,7 @@
 """A studio whose runs are painted without a model, and a client for the page's own routes."""
 
 import pytest
+from browsing import BROWSER_ARGUMENTS, CHROMIUM, PAINTED_APP, RunningApp, Visit
 from PIL import Image
 from sample_runs import make_model
 from starlette.applications import Starlette
@@ -58,3 +59,42 @@ def photo(tmp_path):
     picture = Image.radial_gradient("L").resize((400, 300)).convert("RGB")
     picture.save(file, exif=exif)
     return file
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium; tests that need one are skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("painted") / "model")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, model):
+    """One notebook for most tests of a file; each makes runs of its own in it."""
+    app = RunningApp(PAINTED_APP, tmp_path_factory.mktemp("app"), model).start()
+    yield app
+    assert app.stop() == 0
+
+
+@pytest.fixture
+def visit(app, browser):
+    """Open tabs; whatever happened in them, none may complain or ask another host for anything."""
+    visits = []
+
+    def visit(**options):
+        visits.append(Visit(browser, app.url, **options))
+        return visits[-1]
+
+    yield visit
+    for tab in visits:
+        tab.close()
+        assert tab.complaints == []
+        assert tab.foreign == []

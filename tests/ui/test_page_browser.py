@@ -8,63 +8,11 @@ import itertools
 
 import httpx
 import pytest
-from browsing import BROWSER_ARGUMENTS, CHROMIUM, ROOT, RunningApp, Visit, wait_until
+from browsing import PAINTED_APP, ROOT, RunningApp, Visit, plays, wait_until
 from PIL import Image
-from sample_runs import make_model
-
-sync_api = pytest.importorskip("playwright.sync_api")
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-PAINTED_APP = ROOT / "tests" / "ui" / "painted_app.py"
 TINY = ROOT / "models" / "tiny"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return make_model(tmp_path_factory.mktemp("painted") / "model")
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory, model):
-    """One notebook for most tests; each makes runs of its own in it."""
-    app = RunningApp(PAINTED_APP, tmp_path_factory.mktemp("app"), model).start()
-    yield app
-    assert app.stop() == 0
-
-
-@pytest.fixture
-def visit(app, browser):
-    """Open tabs; whatever happened in them, none may complain or ask another host for anything."""
-    visits = []
-
-    def visit(**options):
-        visits.append(Visit(browser, app.url, **options))
-        return visits[-1]
-
-    yield visit
-    for tab in visits:
-        tab.close()
-        assert tab.complaints == []
-        assert tab.foreign == []
-
-
-def plays(cell):
-    """Press Play; true once frames arrive and time passes."""
-    cell.get_by_role("button", name="Play run").click()
-    video = cell.locator("video")
-    video.wait_for(state="attached")
-    return wait_until(
-        lambda: video.evaluate("v => v.readyState >= 2 && v.videoWidth > 0 && v.currentTime > 0"),
-        60,
-    )
 
 
 def test_a_photo_becomes_a_video_that_stays(visit, photo):
@@ -211,6 +159,8 @@ def test_a_killed_app_loses_no_queued_run_and_open_pages_catch_up(tmp_path, mode
         tab.page.get_by_text("Lost the connection").wait_for()
         app.start()
         tab.page.get_by_text("Lost the connection").wait_for(state="detached")
+        tab.page.get_by_text("Wanderbook was not shut down properly").wait_for()
+        tab.page.get_by_role("button", name="Go on").click()
 
         assert plays(tab.cell(1, "done"))
         assert plays(tab.cell(2, "done"))

@@ -205,7 +205,8 @@ function setEstimate(line) {
   line.replaceChildren(...(figure ? [h("b", null, figure), rest] : [estimate]));
 }
 
-const askForEstimate = debounce(async () => {
+/** Ask what the run would take now: after a change of the form, or of the line before it. */
+export const askForEstimate = debounce(async () => {
   if (!draft.image) return;
   const query = {
     frames: draft.length,

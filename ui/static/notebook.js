@@ -101,6 +101,7 @@ function hear(cell, before) {
 }
 
 function isInView(element) {
+  if (currentView() === "queue") return true; // it says so itself
   if (!element || currentView() !== "notebook") return false;
   const { top, bottom } = element.getBoundingClientRect();
   return bottom > 60 && top < innerHeight - 120;

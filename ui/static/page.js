@@ -3,6 +3,7 @@
 import { button, h, icon } from "./dom.js";
 import {
   FIELDS,
+  askForEstimate,
   draft,
   editedRun,
   endSending,
@@ -22,6 +23,7 @@ import { connectEdit, takeBack } from "./edit.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
 import { answered, mountNotebook, show } from "./notebook.js";
 import { connectQueue, mountQueue } from "./queuepage.js";
+import { onState } from "./runs.js";
 import { mountSettings } from "./settings.js";
 import { currentView, goTo, mountLinks } from "./views.js";
 
@@ -155,6 +157,12 @@ export function mountFoot({ element, props, watch }) {
   watch("value", () => answered(props.value));
   groupRadios();
   watchAdvanced();
+  let line = "";
+  onState(({ queued, running, paused }) => {
+    const now = `${queued} ${running} ${paused}`;
+    if (line && line !== now) askForEstimate();
+    line = now;
+  });
   onChange(showFrames);
   refresh();
 }

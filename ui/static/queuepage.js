@@ -118,18 +118,18 @@ function draw() {
 }
 
 function drawHead() {
-  const { paused, pause, queued } = queueState();
+  const { paused, pause, queued, running: busy } = queueState();
   const owner = isOwner();
   const order = queued > 1 ? " Drag them into another order, or move them with the arrow keys." : "";
   parts.lead.textContent = owner
     ? `Runs are made one after another.${order}`
     : "Runs are made one after another. Only the owner of this notebook changes the order or pauses.";
-  const key = `${paused} ${pause} ${owner}`;
+  const key = `${paused} ${pause} ${owner} ${busy > 0}`;
   if (parts.control.dataset.key === key) return;
   parts.control.dataset.key = key;
   parts.control.replaceChildren(...(paused ? [] : [button("Pause", acts.pause, { class: "btn", disabled: !owner })]));
   const goOn = h("button", { type: "button", class: "btn", onclick: acts.resume, disabled: !owner }, "Go on");
-  const sentence = h("span", null, pause, " What runs now is finished; nothing new begins.");
+  const sentence = h("span", null, pause, busy ? " What runs now is finished; nothing new begins." : "");
   parts.notice.replaceChildren(
     ...(paused ? [h("div", { class: "pill-note warn", role: "status" }, icon("warn"), sentence, goOn)] : []),
   );
@@ -184,6 +184,8 @@ function drawEnded() {
 
 function endedRow(cell) {
   const box = slim(cell, acts);
-  box.querySelector(".state").prepend(h("span", { class: "num" }, String(cell.number)));
+  const state = box.querySelector(".state");
+  state.prepend(h("span", { class: "num" }, String(cell.number)));
+  if (cell.prompt) state.after(h("p", { class: "prompt" }, cell.prompt));
   return box;
 }

@@ -8,7 +8,10 @@ import { timeOf } from "./times.js";
 export function drawStrip(strip, running, acts) {
   const { queued, paused, pause } = queueState();
   strip.hidden = !running && !(paused && queued);
-  if (strip.hidden) return strip.replaceChildren();
+  if (strip.hidden) {
+    delete strip.dataset.key;
+    return strip.replaceChildren();
+  }
   const key = JSON.stringify([running?.id, queued, paused, pause]);
   if (strip.dataset.key === key) return running && update(strip, running);
   strip.dataset.key = key;

@@ -67,10 +67,12 @@ function follow() {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  if (!first) {
+    // A page that has just been opened keeps the focus where the browser put it.
+    scrollTo(0, scrolls[name] ?? 0);
+    if (!location.hash.startsWith("#run-")) focusHeading();
+  }
   dispatchEvent(new CustomEvent("wb:view", { detail: name }));
-  if (first) return; // the page has just been opened: the focus stays where the browser put it
-  scrollTo(0, scrolls[name] ?? 0);
-  if (!location.hash.startsWith("#run-")) focusHeading();
 }
 
 function focusHeading() {
