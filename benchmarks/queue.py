@@ -160,9 +160,9 @@ class Pages:
         if self._process.stdout.readline() != "ready\n":
             raise RuntimeError("the pages could not be opened")
 
-    def heard(self) -> list[list[tuple[float, int, dict[str, str]]]]:
-        """Close them; for each page, when it heard of which revision."""
-        answer, _ = self._process.communicate("enough\n")
+    def heard(self, rev: int) -> list[list[tuple[float, int, dict[str, str]]]]:
+        """Close them once they know a revision; for each page, when it heard of which."""
+        answer, _ = self._process.communicate(f"{rev}\n")
         streams: list[list[tuple[float, int, dict[str, str]]]] = json.loads(answer)
         return streams
 
@@ -234,14 +234,14 @@ def live(book: Notebook, address: str, page: int) -> dict[str, float]:
         commits.append(_draw(book, claim, step))
         time.sleep(max(0.0, began + step * STEP_S - time.monotonic()))
     share = 100 * (cpu_seconds(page) - used) / (time.monotonic() - began)
-    streams = pages.heard()
+    streams = pages.heard(book.studio.rev())
     book.queue.finish(claim, "cancelled")
     for other in waiting:
         book.cancel(other)
     delays = [
         1000 * (first_word(stream, rev) - committed)
         for stream in streams
-        for committed, rev in commits[:-1]
+        for committed, rev in commits
     ]
     return {"sse_ms": statistics.median(delays), "sse_p95_ms": p95(delays)} | {
         "page_cpu_percent": share
@@ -288,8 +288,7 @@ def recovery(book: Notebook, address: str, page: int) -> tuple[float, float]:
     rev = book.wait_for(run, lambda row: row.state == "queued" or row.attempt > 1).rev
     book.wait_for(run, lambda row: row.attempt > 1 and row.step > 0)
     next_step = time.time()
-    time.sleep(1)  # the page may still be hearing of it
-    [stream] = pages.heard()
+    [stream] = pages.heard(rev)
     book.cancel(run)
     return first_word(stream, rev) - killed, next_step - killed
 

@@ -1,9 +1,9 @@
 """Many pages on the event stream, in one process: when each of them heard what.
 
 `python scripts/listeners.py ADDRESS COUNT` prints "ready" once every stream has had its first
-event. After a line on standard input, or its end, it prints one JSON list a stream, an event each:
-[seconds, revision, {run id: state}], the seconds UNIX time of arrival. Nothing is parsed before
-that, so that listening costs the measured machine little.
+event. A revision on standard input ends it once every stream has heard of that one: it prints, for
+each, the list of its events as [seconds, revision, {run id: state}], the seconds UNIX time of
+arrival. Nothing is parsed before that, so that listening costs the measured machine little.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 Heard = list[tuple[float, int, dict[str, str]]]
 
 VISITOR = {"X-Wanderbook-Visitor": "a" * 32}
-PATIENCE_S = 60.0  # for the first event of every stream
+PATIENCE_S = 60.0  # for the first event of every stream, and for the last
 
 
 class Stream(asyncio.Protocol):
@@ -69,7 +69,7 @@ def events_target(address: str) -> str:
 
 
 async def listen(address: str, count: int) -> list[Heard]:
-    """Follow with so many streams until standard input says something."""
+    """Follow with so many streams until each has heard what standard input names."""
     loop, place = asyncio.get_running_loop(), urlsplit(address)
     assert place.hostname, "an address like http://127.0.0.1:7860"
     assert place.port, "an address like http://127.0.0.1:7860"
@@ -83,7 +83,10 @@ async def listen(address: str, count: int) -> list[Heard]:
     async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(stream.begun for stream in streams))
     print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    last = int(await asyncio.to_thread(sys.stdin.readline))
+    async with asyncio.timeout(PATIENCE_S):
+        while any(stream.heard()[-1][1] < last for stream in streams):
+            await asyncio.sleep(0.2)
     return [stream.heard() for stream in streams]
 
 

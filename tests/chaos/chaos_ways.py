@@ -20,7 +20,7 @@ from storage.tables import Job, Run
 from storage.upkeep import examine
 from studio.generation import Generation
 from studio.workbench import Workbench
-from studio.worker import WorkerSettings
+from studio.worker import GPU_LOCK, WorkerSettings
 
 KEPT = {*FILES, "run.json", "c2w.npz"}
 YEARS = 10 * 365 * 86_400
@@ -88,6 +88,20 @@ class Bench:
 def is_stopped(process):
     """Whether a process was told to stop and has not been told to go on."""
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def lock_holder(database):
+    """The process that has the GPU."""
+    inode = (database.folder.root / GPU_LOCK).stat().st_ino
+    for line in Path("/proc/locks").read_text().splitlines():
+        fields = line.split()
+        if "->" not in fields and fields[5].endswith(f":{inode}"):
+            return int(fields[4])
+    return None
+
+
+def parent_of(process):
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def held_by(database, worker):

@@ -14,6 +14,7 @@ from PIL import Image
 sys.path.insert(1, str(Path(__file__).parents[1] / "ui"))
 sys.path.insert(1, str(Path(__file__).parents[1] / "studio"))
 
+from browsing import RunningApp
 from chaos_ways import Nursery, worker_settings
 from studio_ways import CARD, draft_of
 
@@ -23,6 +24,7 @@ from studio.settings import Settings
 from studio.studio import Studio
 from studio.supervisor import Supervisor
 
+MARKED_APP = Path(__file__).with_name("marked_app.py")
 RUNNER = "marked_runner:MarkedRunner"
 
 
@@ -94,3 +96,20 @@ def start_worker(settings, database):
     (settings.data_folder / "go").touch()
     for supervisor in started:
         supervisor.stop()
+
+
+@pytest.fixture
+def start_app(settings, tmp_path):
+    """The whole program on the data folder, as often as wanted, each on a port of its own."""
+    started = []
+
+    def start_app(program=MARKED_APP, model=settings.model_folder):
+        app = RunningApp(program, tmp_path, model).start()
+        started.append(app)
+        return app
+
+    yield start_app
+    (settings.data_folder / "go").touch()
+    for app in started:
+        if app.process.poll() is None:
+            app.stop()
