@@ -116,10 +116,12 @@ def test_without_a_whole_ticket_nothing_is_submitted(ticket):
 def test_a_ticket_is_read_whole():
     sent = {"visitor": "a" * 32, "client_key": "b" * 32, "parent_id": "01RUN", "keep_seed": True}
 
-    ticket = read_ticket(sent)
+    ticket = read_ticket(sent | {"edits": "01WAITS"})
 
     assert (ticket.visitor, ticket.client_key) == ("a" * 32, "b" * 32)
     assert (ticket.parent_id, ticket.keep_seed) == ("01RUN", True)
+    assert ticket.edits == "01WAITS"
+    assert read_ticket(sent | {"edits": 7}).edits is None
 
 
 def test_an_owner_holds_runs_by_whatever_words_the_key_is():
