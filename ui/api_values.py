@@ -49,7 +49,9 @@ class Run(TypedDict):
     parent: str | None  # the id of the run it is a remix of
     created_at: float
     took_s: float | None
-    timings: dict[str, float]
+    timings: dict[str, float]  # seconds of each stage
+    savings: dict[str, float]  # seconds that each cache saved: text, latents, features, stage1
+    stopped_at: int | None  # the step after which it was stopped early and kept
     video: str
     poster: str
     first_frame: str

@@ -1,7 +1,9 @@
 """The endpoints for programs, asked by Gradio's own client on a page that others can see."""
 
+import itertools
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 
@@ -49,17 +51,26 @@ def client_of(app):
         client.close()
 
 
+_visitors = itertools.count()
+
+
 @pytest.fixture
-def ask(client_of):
-    def ask(endpoint, visitor="anna", **values):
+def anna():
+    """Whoever asks in a test; a new visitor in each, since only so many runs of one may wait."""
+    return f"anna {next(_visitors)}"
+
+
+@pytest.fixture
+def ask(client_of, anna):
+    def ask(endpoint, visitor=anna, **values):
         return client_of(visitor).predict(**values, api_name=endpoint)
 
     return ask
 
 
 @pytest.fixture
-def submit(ask, photo):
-    def submit(visitor="anna", **values):
+def submit(ask, photo, anna):
+    def submit(visitor=anna, **values):
         return ask("/submit", visitor, **{"image": handle_file(photo), **values})
 
     return submit
@@ -150,6 +161,8 @@ def test_what_is_said_is_what_is_made(submit, ask, app):
     made = ask("/get_run", run=run["id"])
     assert made.items() >= asked.items()
     assert made["took_s"] > 0
+    assert made["stopped_at"] is None
+    assert isinstance(made["savings"], dict)
     assert made["video"].startswith(app.url)
     for name in ("video", "poster", "first_frame"):
         assert httpx.get(made[name]).status_code == 200
@@ -197,18 +210,18 @@ def test_a_run_that_waits_says_its_place_and_one_that_failed_says_why(submit, as
 
 
 def test_a_visitor_cancels_what_is_theirs_and_nothing_else(submit, ask, blocked):
-    run = submit("anna", prompt="mine")
+    run = submit(prompt="mine")
 
     for stranger in ("berta", ""):
         with pytest.raises(AppError, match="Only whoever started this run"):
             ask("/cancel", stranger, run=run["id"])
     assert ask("/status", run=run["id"])["state"] == "queued"
-    assert ask("/cancel", "anna", run=run["id"])["state"] == "cancelled"
+    assert ask("/cancel", run=run["id"])["state"] == "cancelled"
     assert "Cancelled" in ended(ask, run)["error"]
 
 
 def test_the_owner_cancels_everything(submit, ask, blocked):
-    run = submit("anna")
+    run = submit()
 
     assert ask("/cancel", OWNER_KEY, run=run["id"])["state"] == "cancelled"
 
@@ -219,6 +232,18 @@ def test_a_nameless_program_may_submit_and_look_but_cancel_nothing(submit, ask, 
     assert ask("/get_run", "", run=run["id"])["state"] == "queued"
     with pytest.raises(AppError, match="Only whoever started"):
         ask("/cancel", "", run=run["id"])
+
+
+def test_only_so_many_runs_of_a_visitor_may_wait_and_as_many_of_the_owner_as_fit(
+    submit, ask, blocked
+):
+    for index in range(3):
+        submit("a crowd", prompt=f"run {index}")
+
+    with pytest.raises(AppError, match="of your runs are waiting already"):
+        submit("a crowd", prompt="one more")
+    runs = [submit(OWNER_KEY, prompt=f"run {index}") for index in range(4)]
+    assert {run["state"] for run in runs} == {"queued"}
 
 
 # ---- what cannot be done
@@ -259,11 +284,11 @@ WRONG = [
 
 @pytest.mark.parametrize(("values", "said"), WRONG)
 def test_what_cannot_be_run_is_refused_with_a_sentence(submit, ask, values, said):
-    before = ask("/list_runs", limit=1)
+    [before] = ask("/list_runs", limit=1)
 
     with pytest.raises(AppError, match=re.escape(said)):
         submit(**values)
-    assert ask("/list_runs", limit=1) == before
+    assert ask("/list_runs", limit=1)[0]["id"] == before["id"]
 
 
 @pytest.mark.parametrize(
@@ -305,3 +330,63 @@ def test_no_file_of_this_computer_can_be_taken_for_a_picture(app, ask):
             sent = {"data": [{"path": path, **extra}]}
             asked = httpx.post(f"{app.url}/gradio_api/run/submit", json=sent)
             assert asked.status_code != 200, asked.text
+
+
+def test_no_private_event_changes_what_belongs_to_others(app, submit, ask, blocked, photo):
+    """Every event is called by number, as anyone can, with all that might pass for its values."""
+    runs = [submit(prompt=f"hers {index}") for index in range(2)]
+    page = httpx.get(f"{app.url}/config").json()
+    events = [event for event in page["dependencies"] if event["backend_fn"]]
+    private = [event for event in events if event["api_visibility"] == "private"]
+    assert private
+    before = state(app)
+
+    for event in private:
+        for value in (runs[0]["id"], {"id": runs[0]["id"]}, ticket(runs[0]["id"]), None):
+            body = {
+                "data": [value] * len(event["inputs"]),
+                "fn_index": event["id"],
+                "session_hash": "stranger",
+                "event_data": {"id": runs[0]["id"], "form": {}, "parent_id": runs[0]["id"]},
+            }
+            httpx.post(f"{app.url}/gradio_api/queue/join", json=body)
+            httpx.post(f"{app.url}/gradio_api/run/predict", json=body)
+            httpx.post(f"{app.url}/gradio_api/call/{event['api_name']}", json=body)
+
+    assert state(app) == before
+
+
+def test_the_form_of_a_waiting_run_can_be_saved_by_whoever_submitted_it_alone(
+    app, submit, ask, blocked
+):
+    run = submit("anna" * 8, prompt="hers")
+    page = httpx.get(f"{app.url}/config").json()
+    inner = [event for event in page["dependencies"] if event["api_visibility"] == "private"]
+    [generate] = [event for event in inner if event["backend_fn"] and len(event["inputs"]) == 10]
+
+    def save(visitor):
+        path = {"source": {"kind": "preset", "preset": "hold"}}
+        form = [{"sha256": run["image"]}, "taken", path, 9, "", "", 4, 2.0, "painted"]
+        sent = {"data": [*form, ticket(run["id"], visitor)], "fn_index": generate["id"]}
+        return httpx.post(f"{app.url}/gradio_api/run/predict", json=sent).json()["data"][0]
+
+    assert "Only whoever started this run" in save("berta" * 8)["error"]
+    assert ask("/get_run", run=run["id"])["prompt"] == "hers"
+    assert "error" not in save("anna" * 8)
+    assert ask("/get_run", run=run["id"])["prompt"] == "taken"
+
+
+def ticket(run, visitor="stranger" * 4):
+    """What the page's script sends with a press on Generate, to change a run that waits."""
+    return {"visitor": visitor, "client_key": "k" * 32, "parent_id": None, "edits": run}
+
+
+def state(app):
+    """The runs and choices as the database has them, but for how far the running one is."""
+    with sqlite3.connect(app.folder / "data" / "app.db") as connection:
+        columns = "id, prompt, num_frames, seed, path_sha256, image_sha256, client_key"
+        runs = connection.execute(f"SELECT {columns}, state = 'cancelled' FROM runs").fetchall()
+        jobs = connection.execute("SELECT run_id, position, wish FROM jobs").fetchall()
+        settings = connection.execute("SELECT * FROM settings WHERE key != 'worker'").fetchall()
+    connection.close()
+    return sorted(runs), sorted(jobs), sorted(settings)
