@@ -5,7 +5,7 @@ counted counts nothing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,39 +43,52 @@ def cache_folder(folder: DataFolder, kind: str) -> Path:
 
 def disk_use(folder: DataFolder) -> dict[str, Use]:
     """How much of each kind there is."""
-    return {
-        kind: measure(file for path in paths for file in walk(path))
-        for kind, paths in places(folder).items()
-    }
+    return {kind: _add(map(measure_below, paths)) for kind, paths in places(folder).items()}
 
 
-def measure(files: Iterator[Path] | list[Path]) -> Use:
+def measure_below(path: Path) -> Use:
+    """What lies at or below a path."""
+    if path.is_file():
+        return measure(walk(path))
+    return _add(Use(files=1, size=size) for entry in _entries(path) if (size := _size(entry)) >= 0)
+
+
+def measure(files: Iterable[Path]) -> Use:
     """What these files hold together."""
-    sizes = [size for file in files if (size := _size(file)) is not None]
-    return Use(files=len(sizes), size=sum(sizes))
+    return _add(Use(files=1, size=size) for file in files if (size := _size(file)) >= 0)
 
 
 def walk(path: Path) -> Iterator[Path]:
     """Every file at or below a path, in no particular order."""
+    if path.is_file() and not path.is_symlink():
+        yield path
+    for entry in _entries(path):
+        yield Path(entry.path)
+
+
+def _entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
+    """The files below a folder that is none of somebody else's by a link."""
     try:
-        entries = list(os.scandir(path))
-    except NotADirectoryError:
-        if not path.is_symlink():
-            yield path
-        return
-    except OSError:  # not there, not there any more, or not ours to read
-        return
-    if path.is_symlink():
+        entries = [] if Path(path).is_symlink() else list(os.scandir(path))
+    except OSError:  # no folder, not there any more, or not ours to read
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from walk(Path(entry.path))
+            yield from _entries(entry.path)
         elif entry.is_file(follow_symlinks=False):
-            yield Path(entry.path)
+            yield entry
 
 
-def _size(file: Path) -> int | None:
+def _size(file: Path | os.DirEntry[str]) -> int:
+    """Bytes; -1 of a file that is gone."""
     try:
-        return file.lstat().st_size
+        return file.stat(follow_symlinks=False).st_size
     except OSError:
-        return None
+        return -1
+
+
+def _add(uses: Iterable[Use]) -> Use:
+    files = size = 0
+    for use in uses:
+        files, size = files + use.files, size + use.size
+    return Use(files=files, size=size)

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import delete, select
@@ -89,9 +90,8 @@ def _unused_assets(session: Session, folder: DataFolder, now: float) -> list[Pat
 def _needed_by_records(session: Session, folder: DataFolder) -> set[str]:
     """What the records of runs without a row name: `rescan` finds these runs again."""
     known, needed = set(session.scalars(select(Run.id))), set()
-    for record in folder.runs.glob(f"*/a*/{NAME}"):
-        if record.parent.parent.name in known:
-            continue
+    strangers = [run for run in folder.runs.iterdir() if run.name not in known]
+    for record in chain.from_iterable(run.glob(f"a*/{NAME}") for run in strangers):
         with suppress(OSError, ValueError):
             needed |= set(re.findall("[0-9a-f]{64}", record.read_text("utf-8")))
     return needed

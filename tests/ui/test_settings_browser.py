@@ -138,7 +138,7 @@ def test_figures_are_new_each_time_the_page_is_shown(own, visit, photo):
 
     videos = row(tab, "Videos").locator(".size")
     wait_until(lambda: "KB" in videos.inner_text(), 60)
-    assert "done 1" in tab.page.locator("#wb-report").inner_text()
+    tab.page.locator("#wb-report").get_by_text("done 1").wait_for()
 
 
 def test_a_report_is_copied_without_a_word_of_what_was_written(own, visit, photo):

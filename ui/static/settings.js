@@ -8,7 +8,7 @@ import { get, post } from "./server.js";
 const HEADINGS = { kept: "Kept", caches: "Caches", passing: "Comes and goes" };
 const LEADS = {
   kept: "",
-  caches: "What was worked out once is kept up to a size, so that it is not worked out again.",
+  caches: "What was worked out once is kept up to a size. Beyond it goes what was unused longest, with the next run.",
   passing: "",
 };
 
@@ -25,16 +25,17 @@ export function mountSettings({ element }) {
 async function load() {
   try {
     const page = await get("settings");
-    const text = page.owner ? (await get("settings/diagnostics")).text : "";
-    if (!place.querySelector(".ask, input:focus")) draw(page, text);
+    if (place.querySelector(".ask, input:focus")) return;
+    draw(page);
+    if (page.owner) showReport((await get("settings/diagnostics")).text);
   } catch (refusal) {
     place.replaceChildren(frame("Settings", problem("wb-settings-error", refusal.message)));
   }
 }
 
-function draw(page, text) {
+function draw(page) {
   const focused = place.contains(document.activeElement) && document.activeElement.id;
-  place.replaceChildren(page.owner ? frame("Settings", ...ownersPage(page, text)) : frame("Settings", askForKey(page)));
+  place.replaceChildren(page.owner ? frame("Settings", ...ownersPage(page)) : frame("Settings", askForKey(page)));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
@@ -43,14 +44,14 @@ function frame(title, ...content) {
   return h("section", { class: "page", "aria-labelledby": "wb-settings-h" }, heading, ...content);
 }
 
-function ownersPage(page, text) {
+function ownersPage(page) {
   return [
     h("p", { class: "lead" }, "Everything is in ", h("span", { class: "path" }, page.folder), ". ", h("span", { class: "total" }, page.total)),
     ...Object.keys(HEADINGS).map((part) => roomPart(part, page)),
     queuePart(page.preferences),
     part("Models", "models", h("ul", { class: "rows" }, page.models.map(modelRow))),
     part("This computer", "computer", h("dl", { class: "facts" }, page.facts.map(fact)), notificationLine()),
-    reportPart(text),
+    reportPart(),
     page.by_key && part("Owner", "owner", forgetKey()),
   ];
 }
@@ -231,11 +232,16 @@ function notificationLine() {
 
 // ---- a bug report
 
-function reportPart(text) {
-  const shown = h("pre", { id: "wb-report", tabindex: "0", role: "region", "aria-label": "Report" }, text);
-  const copy = h("button", { type: "button", class: "btn", id: "wb-copy", onclick: () => copyText(shown, copy) }, "Copy");
+function reportPart() {
+  const shown = h("pre", { id: "wb-report", tabindex: "0", role: "region", "aria-label": "Report" }, "Collecting…");
+  const copy = h("button", { type: "button", class: "btn", id: "wb-copy", onclick: () => copyText(shown, copy), disabled: true }, "Copy");
   const lead = "Versions, sizes, counts and the end of the worker's log. No prompt, picture, key or name is in it; read it before you send it.";
   return part("For a bug report", "report", h("p", { class: "help" }, lead), shown, h("div", { class: "acts" }, copy));
+}
+
+function showReport(text) {
+  place.querySelector("#wb-report").textContent = text;
+  place.querySelector("#wb-copy").disabled = false;
 }
 
 async function copyText(shown, copy) {
