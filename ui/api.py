@@ -23,7 +23,7 @@ from sanawm.errors import InvalidRequestError, SanaWMError
 from studio.studio import Studio
 from ui.api_values import Run, Status, run_of, status_of
 from ui.forms import read_draft
-from ui.routes import VISITOR_HEADER
+from ui.routes import VISITOR_HEADER, is_same_origin
 
 MOST_RUNS = 100
 LONGEST_KEY = 200  # characters of a client key
@@ -186,7 +186,9 @@ def _sentences() -> Iterator[None]:
 
 
 def _visitor(request: gr.Request) -> str:
-    """Who asks; empty for nobody in particular."""
+    """Who asks to change something; empty for nobody in particular, and never another web page."""
+    if not is_same_origin(request.request):
+        raise InvalidRequestError("This request comes from another page.")
     return str(request.headers.get(VISITOR_HEADER, ""))
 
 

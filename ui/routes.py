@@ -112,12 +112,12 @@ def _refusal(request: Request) -> str:
     """Why a request is not for us; empty where it is."""
     if not request.headers.get(VISITOR_HEADER):
         return "This address is for the page's own scripts."
-    if request.method == "POST" and not _is_same_origin(request):
+    if request.method == "POST" and not is_same_origin(request):
         return "This request comes from another page."
     return ""
 
 
-def _is_same_origin(request: Request) -> bool:
+def is_same_origin(request: Request) -> bool:
     """Browsers say where a POST comes from; programs without a browser say nothing."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:

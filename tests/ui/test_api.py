@@ -1,11 +1,13 @@
 """The endpoints for programs, asked by Gradio's own client on a page that others can see."""
 
+import dataclasses
 import itertools
 import json
 import re
 import sqlite3
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from gradio_client.exceptions import AppError
 from sample_runs import CARD, PROMPT, make_model
 
 from sanawm.camera.presets import PRESETS
+from ui.api import Endpoints
 
 PAINTED_APP = ROOT / "tests" / "ui" / "painted_app.py"
 DOCS = ROOT / "docs" / "api.md"
@@ -244,6 +247,29 @@ def test_only_so_many_runs_of_a_visitor_may_wait_and_as_many_of_the_owner_as_fit
         submit("a crowd", prompt="one more")
     runs = [submit(OWNER_KEY, prompt=f"run {index}") for index in range(4)]
     assert {run["state"] for run in runs} == {"queued"}
+
+
+def test_a_page_elsewhere_cannot_ask_through_somebodys_browser(submit, blocked, app, ask):
+    run = submit()
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = httpx.post(
+            f"{app.url}/gradio_api/run/cancel",
+            json={"data": [run["id"]]},
+            headers=headers | {"x-wanderbook-visitor": OWNER_KEY},
+        )
+        assert "comes from another page" in answer.text
+    assert ask("/status", run=run["id"])["state"] == "queued"
+
+
+def test_addresses_begin_where_others_reach_the_page(studio, photo):
+    settings = dataclasses.replace(studio.settings, public_url="https://example.org/book")
+    studio.settings = settings
+    request = SimpleNamespace(headers={}, request=SimpleNamespace(headers={}))
+    image = studio.store_image(photo).sha256
+
+    run = Endpoints(studio).submit(image, request)
+
+    assert run["first_frame"].startswith("https://example.org/book/gradio_api/wm/media/")
 
 
 # ---- what cannot be done
