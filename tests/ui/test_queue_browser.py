@@ -2,13 +2,11 @@
 
 import re
 
-import httpx
 import pytest
-from browsing import PAINTED_APP, RunningApp, Visit, plays, wait_until
+from browsing import plays, wait_until
+from queue_view import empty_queue, ended, fill, open_queue, ordered, row
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-WM = "gradio_api/wm"
-VISITOR = {"X-Wanderbook-Visitor": "c" * 32}
 
 
 @pytest.fixture(autouse=True)
@@ -16,51 +14,6 @@ def _quiet_afterwards(app):
     """What a test leaves behind does not hold up the next one."""
     yield
     empty_queue(app)
-
-
-def empty_queue(app):
-    with httpx.Client(base_url=f"{app.url}/{WM}", headers=VISITOR, timeout=60) as client:
-
-        def is_empty():
-            runs = client.get("queue").json()["runs"]
-            active = [run for run in runs if run["state"] in ("queued", "running")]
-            for run in reversed(active):
-                client.post(f"runs/{run['id']}/cancel", json={})
-            return not active
-
-        wait_until(is_empty, 120)
-        client.post("queue/resume", json={})
-
-
-def fill(tab, photo, *prompts):
-    """One run that draws until it is stopped, and runs that wait behind it; their numbers."""
-    first = tab.generate(photo, "forever")
-    tab.cell(first, "running").get_by_text("Drawing, 2 of 6").wait_for()
-    return first, *(tab.generate(photo, prompt) for prompt in prompts)
-
-
-def open_queue(tab):
-    tab.page.get_by_role("navigation", name="Pages", exact=True).get_by_text("Queue").click()
-    tab.page.wait_for_selector("#wb-queue-page .part:not([hidden])")
-    return tab.page
-
-
-def order(page):
-    return [int(text) for text in page.locator(".waiting .num").all_text_contents()]
-
-
-def ordered(page, *numbers):
-    return wait_until(lambda: order(page) == list(numbers), 60)
-
-
-def row(page, number):
-    return page.locator(".waiting .row").filter(has=page.get_by_text(str(number), exact=True))
-
-
-def ended(page, number):
-    found = page.locator(".ended .row").filter(has=page.get_by_text(str(number), exact=True))
-    found.wait_for()
-    return found
 
 
 def drag(page, number, onto):
@@ -275,6 +228,40 @@ def test_a_time_that_was_said_never_grows(visit, photo):
     assert seconds == sorted(seconds, reverse=True)
 
 
+TIMES = """async () => {
+  const times = await import(new URL("times.js", document.querySelector("link[href*=queue]").href));
+  const run = (attempt, eta_s) => [{ id: "x", state: "running", attempt, eta_s }];
+  const line = (...ids) => ids.map((id, at) => ({ id, eta_s: at ? 40 : 5 }));
+  const say = (kind, id, runs, line, paused = false) => {
+    times.hearTimes(runs, { paused, running: runs.length, line });
+    return times.timeOf(kind, id).textContent;
+  };
+  return [
+    say("left", "x", run(1, null), []),
+    say("left", "x", run(1, 10), []),
+    say("left", "x", run(1, 30), []),
+    say("left", "x", run(1, 3), []),
+    say("left", "x", run(2, 30), []),
+    say("start", "a", run(2, 30), line("a")),
+    say("start", "a", run(2, 30), line("b", "a")),
+    say("start", "a", run(2, 30), line("b", "a"), true),
+  ];
+}"""
+
+
+def test_a_time_grows_only_with_another_attempt_or_somebody_put_in_front(visit):
+    assert visit().page.evaluate(TIMES) == [
+        "estimating",
+        "about 10 s left",
+        "about 10 s left",
+        "about 3 s left",
+        "about 30 s left",
+        "Starts in about 5 s.",
+        "Starts in about 40 s.",
+        "Waits until the queue goes on.",
+    ]
+
+
 NOTIFICATIONS = """
 window.told = [];
 window.Notification = class extends EventTarget {
@@ -305,64 +292,3 @@ def test_the_browser_tells_of_an_end_only_if_asked_to_and_only_while_away(visit,
     page.evaluate("window.away = false")
     tab.cell(tab.generate(photo, "in view"), "done")
     assert len(page.evaluate("told")) == 1
-
-
-def test_moving_about_keeps_the_draft_and_the_back_button_works(visit):
-    tab = visit()
-    page = tab.page
-    tab.fill("half a sen")
-
-    open_queue(tab)
-    assert page.title() == "Queue · Wanderbook"
-    assert page.evaluate("document.activeElement.textContent") == "Queue"
-    page.get_by_role("link", name="Settings").click()
-    wait_until(lambda: page.title() == "Settings · Wanderbook", 30)
-    assert not page.locator("#wb-composer").is_visible()
-    page.go_back()
-    page.go_back()
-    wait_until(lambda: page.title() == "Wanderbook", 30)
-    assert page.locator("#wb-prompt textarea").input_value() == "half a sen"
-
-    page.goto(f"{tab.url}/#/queue")
-    page.reload()
-    page.get_by_role("heading", name="Queue", exact=True).wait_for()
-    assert page.title() == "Queue · Wanderbook"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_width_of_the_queue_scrolls_sideways(visit, photo, scheme):
-    tab = visit(color_scheme=scheme)
-    _, number = fill(tab, photo, "a very long word: " + "wander" * 60)
-    page = open_queue(tab)
-    for width in (360, 390, 820, 1024, 1280, 1600):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert not tab.scrolls_sideways(), width
-        assert row(page, number).is_visible()
-
-
-def test_a_guest_sees_whose_runs_are_theirs_and_leaves_the_order_alone(
-    tmp_path, model, browser, photo
-):
-    app = RunningApp(PAINTED_APP, tmp_path / "app", model, "--host", "0.0.0.0").start()
-    guest, other = Visit(browser, app.url), Visit(browser, app.url)
-    try:
-        first, mine = fill(guest, photo, "of the guest")
-        theirs = other.generate(photo, "of another guest")
-        page = open_queue(guest)
-        ordered(page, mine, theirs)
-
-        assert row(page, mine).get_by_text("yours").is_visible()
-        assert row(page, theirs).get_by_text("yours").count() == 0
-        assert page.get_by_role("button", name="Pause").is_disabled()
-        assert page.get_by_text("Only the owner of this notebook").is_visible()
-        assert page.get_by_role("button", name=f"Move run {mine}", exact=True).count() == 0
-        assert row(page, theirs).get_by_role("button", name="Remove").count() == 0
-        row(page, mine).get_by_role("button", name=f"Remove run {mine}").click()
-        ordered(page, theirs)
-        page.get_by_role("button", name=f"Cancel run {first}").click()
-        assert "of another guest" in ended(page, theirs).inner_text()
-        assert guest.complaints == other.complaints == []
-    finally:
-        guest.close()
-        other.close()
-        assert app.stop() == 0

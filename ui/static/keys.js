@@ -1,9 +1,10 @@
 // The keyboard: single keys for the notebook, Ctrl Enter for the form. They rest while a field has the focus.
 
+import { acts } from "./acts.js";
 import { h } from "./dom.js";
 import { ready } from "./form.js";
-import { acts } from "./acts.js";
 import { allCells, cellOf } from "./notebook.js";
+import { currentView } from "./views.js";
 
 const SWITCH = "wanderbook.keys";
 const LIST = [
@@ -49,6 +50,7 @@ export function listenToKeys(compose) {
   addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return generate(event);
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !enabled()) return;
+    if (document.querySelector("dialog[open], :popover-open")) return;
     const action = actions(compose)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (action && action(event.target) !== false) event.preventDefault();
   });
@@ -60,7 +62,7 @@ export function listenToKeys(compose) {
 
 function generate(event) {
   event.preventDefault();
-  if (ready()) document.getElementById("wb-generate").click();
+  if (ready() && currentView() !== "settings") document.getElementById("wb-generate").click();
 }
 
 function isTyping(target) {
@@ -70,7 +72,10 @@ function isTyping(target) {
 }
 
 function actions(compose) {
+  const anywhere = { w: compose, "?": () => document.getElementById("wb-keys").showModal() };
+  if (currentView() !== "notebook") return anywhere; // the other keys are for cells, and none is in view
   return {
+    ...anywhere,
     j: () => move(1),
     k: () => move(-1),
     r: (target) => withCell(target, ({ cell }) => cell.state !== "running" && acts.remix(cell)),
@@ -81,8 +86,6 @@ function actions(compose) {
       target.matches("button, a, summary, input")
         ? false
         : withCell(target, ({ element }) => element.querySelector(".out")?.player?.toggle()),
-    w: compose,
-    "?": () => document.getElementById("wb-keys").showModal(),
   };
 }
 

@@ -65,6 +65,7 @@ export function mountHead({ element, props, trigger, watch }) {
     if (drawn === key) return;
     drawn = key;
     title.textContent = edited ? `Editing run ${edited.number}` : "New run";
+    was.classList.toggle("only-l", Boolean(edited)); // a phone has no room for it
     if (edited) was.replaceChildren("which waits");
     else was.replaceChildren(...(parent ? ["remix of ", linkTo(parent)] : []));
     clean.hidden = !parent || Boolean(edited);
@@ -197,6 +198,7 @@ export function mountDock({ element }) {
     picture.replaceChildren(image ? h("img", { src: image.thumb || image.url, alt: "" }) : icon("image"));
     const parent = parentRun();
     const kind = editedRun() ? "Editing run" : "Remix of";
+    open.textContent = editedRun() ? "Edit" : "New run";
     title.textContent = parent ? `${kind} ${parent.number}` : image ? "Your draft" : "Nothing chosen yet";
     line.textContent = image
       ? `${draft.pathLabel}, ${draft.seed ? `seed ${draft.seed}` : "random seed"}`
