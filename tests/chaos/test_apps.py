@@ -35,12 +35,14 @@ def test_two_apps_on_one_folder_make_one_run_at_a_time_and_each_takes_over(
     studio.resume("visitor")
     eventually(lambda: all_runs(database)[0].state == "done")
     holder = lock_holder(database)
-    [working] = [app for app in (first, second) if app.process.pid == parent_of(holder)]
+    working, other = (first, second) if first.process.pid == parent_of(holder) else (second, first)
+    assert working.process.pid == parent_of(holder)
     working.kill()
+    duplicate(other, original, "x")
     eventually(lambda: all_ended(database))
-    assert lock_holder(database) != holder
+    assert parent_of(lock_holder(database)) == other.process.pid
     runs = all_runs(database)
-    assert [run.state for run in runs] == ["done"] * (1 + RUNS)
+    assert [run.state for run in runs] == ["done"] * (2 + RUNS)
     made = sorted((run.started_at, run.ended_at) for run in runs)
     assert all(before[1] <= after[0] for before, after in pairwise(made))
     assert_whole(database)
