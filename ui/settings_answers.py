@@ -63,6 +63,7 @@ PARTS = {
     "passing": ("logs", "trash", "temporary"),
 }
 LATENT_BYTES = 4  # a number of a drawing
+LEAST_SAVED_S = 0.05  # less is not worth a word
 
 
 def temporary_folder() -> Path:
@@ -186,7 +187,7 @@ def _found(hits: Hits) -> dict[str, str]:
     """How often a cache had what was needed."""
     if not hits.asked:
         return {"found": "Not needed yet."}
-    saved = f", {duration(hits.saved_s)} saved" if hits.saved_s > 0 else ""
+    saved = f", {duration(hits.saved_s)} saved" if hits.saved_s >= LEAST_SAVED_S else ""
     return {"found": f"Found {hits.hits:,} of {hits.asked:,} times{saved}."}
 
 
