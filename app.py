@@ -72,4 +72,7 @@ def _refuse(error: Exception, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # all is closed by now; taking a large interpreter down would take seconds more

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
+from storage.errors import FULL, LOCKED, DatabaseFullError, DatabaseUnavailableError
 from storage.files import DataFolder
 from storage.migrate import migrate
 
@@ -43,14 +45,21 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent view of the rows."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        """One consistent view of the rows; DatabaseUnavailableError where there is none now."""
+        with _in_our_terms(), Session(self._engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that holds the write lock: committed at the end, or rolled back whole."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        """A transaction that holds the write lock: committed at the end, or rolled back whole.
+
+        DatabaseUnavailableError where the lock is not to be had, or the disk is full.
+        """
+        with (
+            _in_our_terms(),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def watch(self) -> "Watch":
@@ -60,6 +69,19 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+@contextmanager
+def _in_our_terms() -> Iterator[None]:
+    """What people can do something about, in words; what is a mistake of ours, as it is."""
+    try:
+        yield
+    except TimeoutError as error:  # all connections are waiting for the lock
+        raise DatabaseUnavailableError(LOCKED) from error
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise DatabaseFullError(FULL) from error
+        raise DatabaseUnavailableError(LOCKED) from error
 
 
 class Watch:
@@ -84,7 +106,7 @@ class Watch:
 
 def connect(path: Path) -> Engine:
     """An engine with our pragmas and our own BEGIN."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(f"sqlite:///{path}", pool_size=16, max_overflow=48)  # many threads
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

@@ -1,5 +1,8 @@
 """What can go wrong with the kept rows and files. `str(error)` is a sentence for a person."""
 
+LOCKED = "Another program holds the notebook's database. Close it, or wait, and try again."
+FULL = "The disk is full, so nothing was changed. Free some space and try again."
+
 
 class StorageError(Exception):
     """Root of them all."""
@@ -11,6 +14,14 @@ class NewerDatabaseError(StorageError):
 
 class DamagedDatabaseError(StorageError):
     """The file of the database is not one."""
+
+
+class DatabaseUnavailableError(StorageError):
+    """The database cannot be read or written now: locked by another program, or out of room."""
+
+
+class DatabaseFullError(DatabaseUnavailableError):
+    """There is no room for what was to be written."""
 
 
 class QueueFullError(StorageError):

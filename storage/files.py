@@ -125,14 +125,16 @@ def clean(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[
     `attempts` maps every run id to its current attempt. Only what is older than an hour goes, so
     that a file just being written is safe.
     """
-    unfinished = [path for ending in UNFINISHED for path in folder.root.rglob(ending)]
+    ours = (folder.assets, folder.runs, folder.backups, folder.root / "cache")
+    unfinished = [path for place in ours for ending in UNFINISHED for path in place.rglob(ending)]
     leftovers = [*unfinished, *_orphans(folder, attempts)]
     old = [path for path in leftovers if _age(path, now) > ORPHAN_AGE_S]
     for path in old:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with suppress(OSError):  # somebody else's file, or gone already: it is tried again
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     return old
 
 
@@ -152,7 +154,7 @@ def other_files(folder: Path, kept: str) -> list[Path]:
 def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
     orphans = []
     for run in folder.runs.iterdir():
-        if run.name not in attempts:
+        if run.name not in attempts or not run.is_dir():
             orphans.append(run)
             continue
         current = attempts[run.name]

@@ -11,7 +11,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from storage.errors import DamagedDatabaseError, NewerDatabaseError
+from storage.errors import (
+    LOCKED,
+    DamagedDatabaseError,
+    DatabaseUnavailableError,
+    NewerDatabaseError,
+)
 from storage.files import DataFolder
 
 HEAD = "0002"  # the newest script in migrations/versions; a test holds it so
@@ -42,6 +47,8 @@ def revision(database: Path) -> str | None:
                 "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
             ).fetchone()
             row = found and connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError as error:
+            raise DatabaseUnavailableError(LOCKED) from error
         except sqlite3.DatabaseError as error:
             raise DamagedDatabaseError(
                 f"{database} cannot be read: {error}. Move it away and put a copy from the folder "

@@ -56,6 +56,17 @@ class Queue:
 
     # ---- what a person does
 
+    def known_or_room(self, client_key: str, visitor: str, *, limited: bool) -> str | None:
+        """The run a click already made; else raises where a new one would be refused.
+
+        Asked before anything is prepared; `add` asks again, under the lock.
+        """
+        with self._database.read() as session:
+            known = session.scalar(select(Run.id).where(Run.client_key == client_key))
+            if known is None:
+                self._admit(session, visitor if limited else None)
+            return known
+
     def add(self, run: Run, *, limited: bool = False, behind: str | None = None) -> Run:
         """Queue a new run and number it; the run its client key already made, if there is one.
 
@@ -141,11 +152,6 @@ class Queue:
             value = {"paused": paused, "reason": reason if paused else ""}
             write_setting(session, PAUSED, value)
 
-    def is_paused(self) -> bool:
-        """Whether the queue is paused."""
-        with self._database.read() as session:
-            return bool(read_setting(session, PAUSED).get("paused", False))
-
     # ---- what a worker does
 
     def claim(self, worker: str) -> Claim | None:
@@ -214,16 +220,13 @@ class Queue:
 
     # ---- what is done about the dead
 
-    def recover(self, *, every: bool) -> list[Claim]:
-        """Take back the jobs of dead workers and return what they held.
+    def recover(self) -> list[Claim]:
+        """Take back every running job and return who held it.
 
-        `every` takes back each running job at once: right for whoever has just got the GPU lock,
-        since nobody else can be working. Otherwise only what outlived its lease is taken.
+        For whoever has just got the GPU lock: nobody else can be working.
         """
         with self._database.write() as session:
             running = select(Job).where(Job.worker.is_not(None)).order_by(Job.position)
-            if not every:
-                running = running.where(Job.lease_until < self._clock())
             return self._take_back(session, running)
 
     def recover_worker(self, worker: str) -> list[Claim]:

@@ -43,6 +43,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "device": str,
     "plan": str,
 }
+POSITIVE = ("num_frames", "fps", "width", "height", "num_inference_steps")
 # What older records lack, and what it means that they do.
 DEFAULTS: dict[str, Any] = {"savings": {}, "stopped_at": None, "device": "", "plan": ""}
 ASSET_FIELDS: dict[str, type] = {"sha256": str, "extension": str, "width": int, "height": int}
@@ -61,6 +62,7 @@ def read_record(file: Path) -> tuple[Run, Asset, Asset]:
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError(f"{file} is not a {SCHEMA} record")
     values = _checked(DEFAULTS | record, FIELDS, file)
+    _check_meaning(values, file)
     image, path = (_read_asset(record.get(name), values, file) for name in ("image", "path"))
     run = Run(state="done", image_sha256=image.sha256, path_sha256=path.sha256, **values)
     return run, image, path
@@ -77,6 +79,26 @@ def _read_asset(fields: Any, run: dict[str, Any], file: Path) -> Asset:
     if not re.fullmatch(r"[0-9a-f]{64}\.(png|jpg|npz)", "{sha256}.{extension}".format(**values)):
         raise ValueError(f"{file} names a file that cannot be an asset")
     return Asset(created_at=run["created_at"], **values)
+
+
+def _check_meaning(run: dict[str, Any], file: Path) -> None:
+    """What pages count with must be fit to count with; ValueError where it is not."""
+    seconds = [*run["timings"].values(), *run["savings"].values()]
+    words = [run["path_source"].get(name, "") for name in ("kind", "preset", "actions", "file")]
+    good = {
+        "sizes": min(run[name] for name in POSITIVE) > 0,
+        "times": all(isinstance(one, int | float) for one in seconds),
+        "path": all(isinstance(word, str) for word in words),
+        "points": all(_is_point(point) for point in run["path_points"]),
+    }
+    for name, is_good in good.items():
+        if not is_good:
+            raise ValueError(f"{file} has no good {name}")
+
+
+def _is_point(point: Any) -> bool:
+    four = isinstance(point, list) and len(point) == 4
+    return four and all(isinstance(number, int | float) for number in point)
 
 
 def _checked(fields: dict[str, Any], wanted: dict[str, Any], file: Path) -> dict[str, Any]:

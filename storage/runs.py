@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from storage.files import Attempt
 from storage.tables import Asset, Counter, Run
@@ -48,8 +48,8 @@ def newest(session: Session, before: str | None, limit: int) -> Sequence[Run]:
 
 
 def changed(session: Session, after_rev: int) -> Sequence[Run]:
-    """Runs written after a revision, newest change first."""
-    query = select(Run).where(Run.rev > after_rev).order_by(Run.rev.desc())
+    """Runs written after a revision, oldest change first, as many as one reading may hold."""
+    query = select(Run).where(Run.rev > after_rev).order_by(Run.rev)
     return session.scalars(query.limit(MAX_PAGE)).all()
 
 
@@ -78,14 +78,16 @@ def images(session: Session, runs: Iterable[Run]) -> dict[str, Asset]:
 
 def finished(session: Session, model: str, limit: int = 20) -> Sequence[Run]:
     """The latest finished runs of a model, newest first: what estimates are learned from."""
-    query = select(Run).where(Run.model == model, Run.state == "done")
-    return session.scalars(query.order_by(Run.ended_at.desc()).limit(limit)).all()
+    query = (
+        select(Run).where(Run.model == model, Run.state == "done").options(defer(Run.path_points))
+    )
+    return session.scalars(query.order_by(Run.rev.desc()).limit(limit)).all()
 
 
-def last_finish(session: Session, model: str) -> float:
-    """When the latest run of a model was done; 0 where none was."""
-    query = select(func.max(Run.ended_at)).where(Run.model == model, Run.state == "done")
-    return session.scalar(query) or 0.0
+def newest_finish(session: Session, model: str) -> int:
+    """The newest revision among the finished runs of a model; 0 where there is none."""
+    query = select(func.max(Run.rev)).where(Run.model == model, Run.state == "done")
+    return session.scalar(query) or 0
 
 
 def attempts(session: Session) -> dict[str, Attempt]:

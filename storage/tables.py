@@ -58,7 +58,7 @@ class Run(Base):
     __table_args__ = (
         Index("runs_rev", "rev"),
         Index("runs_ended", "ended_at"),
-        Index("runs_done", "model", "ended_at", sqlite_where=text("state = 'done'")),
+        Index("runs_done", "model", "rev", sqlite_where=text("state = 'done'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -121,10 +121,7 @@ class Job(Base):
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (
-        Index("jobs_waiting", "position", sqlite_where=text("worker IS NULL")),
-        Index("jobs_running", "lease_until", sqlite_where=text("worker IS NOT NULL")),
-    )
+    __table_args__ = (Index("jobs_waiting", "position", sqlite_where=text("worker IS NULL")),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), unique=True)

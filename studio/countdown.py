@@ -2,8 +2,8 @@
 
 An estimate gets better while a run goes on, and sometimes longer. A person who watches a clock go
 up stops believing it, so the end that was promised first stands until a nearer one is known: a run
-that is slower than expected stands still at what was left, and never gains time. The promise of a
-run that waits holds while nobody is put in front of it.
+that is slower than expected comes to 0 and is overdue, and never gains time. The promise to a run
+that waits holds while nobody is put in front of it.
 """
 
 import threading
@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+MANY = 256  # promises before old ones are looked for
+OLD_S = 600.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Promise:
-    end: float  # on the monotonic clock
+    end: float  # on the monotonic clock, as is `made`
+    made: float
     ahead: frozenset[str]
 
 
@@ -38,12 +42,18 @@ class Countdown:
             end = now + estimate_s
             if known is not None and ahead <= known.ahead:
                 end = min(end, known.end)
-            self._promises[key] = _Promise(end=end, ahead=ahead)
+            self._promises[key] = _Promise(end=end, made=now, ahead=ahead)
+            if len(self._promises) > MANY:
+                self._forget_old(now)
         return max(0.0, end - now)
 
-    def forget_others(self, keys: Iterable[str]) -> None:
-        """Drop the promises of runs that have ended."""
-        kept = set(keys)
+    def forget(self, key: str) -> None:
+        """Take a promise back: nobody knows any more."""
         with self._lock:
-            for key in self._promises.keys() - kept:
+            self._promises.pop(key, None)
+
+    def _forget_old(self, now: float) -> None:
+        """Drop what nobody has asked about for long: those runs have ended."""
+        for key, promise in list(self._promises.items()):
+            if now - promise.made > OLD_S:
                 del self._promises[key]

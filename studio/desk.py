@@ -13,6 +13,7 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
+from sanawm.request import check_length
 from storage import runs as rows
 from storage.database import Database
 from storage.errors import StorageError
@@ -32,6 +33,8 @@ from studio.workbench import read_worker
 
 TODAY_S = 24 * 3600.0
 STARTED = "Run {number} has started. What you changed can be submitted as a new run."
+ENDED = "Run {number} does not wait any more. What you changed can be submitted as a new run."
+NOT_WAITING = "One of these runs does not wait any more. The order is as it was."
 NOT_YOURS = "Only whoever started this run can change it."
 NOT_OWNER = "Only the owner of this notebook can change the order of the queue or pause it."
 UNKNOWN = "This run is not in the notebook."
@@ -93,16 +96,22 @@ class Desk:
             return self._views(session, [*line, *ended])
 
     def changes(self, after_rev: int) -> tuple[int, list[RunView]]:
-        """The current revision and the runs that changed since, newest change first."""
+        """Runs that changed after a revision, newest change first, and the revision that leads to.
+
+        That is the current one, unless more runs changed than one reading may hold: ask again.
+        """
         with self._database.read() as session:
-            rev = rows.current_rev(session)
-            return rev, self._views(session, rows.changed(session, after_rev))
+            rev, found = rows.current_rev(session), rows.changed(session, after_rev)
+            if len(found) == rows.MAX_PAGE:
+                rev = found[-1].rev
+            return rev, self._views(session, found[::-1])
 
     def estimate(self, draft: Draft) -> EstimateView:
         """How long the draft would take, learned from past runs."""
-        guided, name = draft.guidance_scale > 1, self._shelf.find(draft.model).card.name
+        guided, card = draft.guidance_scale > 1, self._shelf.find(draft.model).card
+        check_length(draft.num_frames, card)
         with self._database.read() as session:
-            speed = self._pace.speed(session, name, draft.num_frames, guided=guided)
+            speed = self._pace.speed(session, card.name, draft.num_frames, guided=guided)
             seconds = speed.total_s(draft.num_inference_steps) if speed else None
             return describe(seconds, self._line(session).wait_s)
 
@@ -113,10 +122,11 @@ class Desk:
         return self._submit(draft, client_key, visitor)
 
     def duplicate(self, run_id: str, client_key: str, visitor: str) -> RunView:
-        """The same run once more, seed and all, right behind the original where that waits."""
+        """The same run once more, seed and all; the owner's right behind the original."""
         with self._database.read() as session:
             draft = submission.draft_of(_row(session, run_id))
-        return self._submit(draft, client_key, visitor, behind=run_id)
+        behind = run_id if self.is_owner(visitor) else None  # before others is the owner's to say
+        return self._submit(draft, client_key, visitor, behind=behind)
 
     def retry_smaller(self, run_id: str, client_key: str, visitor: str) -> RunView:
         """A failed run once more with the next shorter length its model offers."""
@@ -137,12 +147,14 @@ class Desk:
     def _submit(
         self, draft: Draft, client_key: str, visitor: str, behind: str | None = None
     ) -> RunView:
-        model = self._shelf.find(draft.model)
-        run = submission.make_run(
-            self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
-        )
-        limited = not self.is_owner(visitor)
+        model, limited = self._shelf.find(draft.model), not self.is_owner(visitor)
         with _sentences():
+            known = self._queue.known_or_room(client_key, visitor_id(visitor), limited=limited)
+            if known is not None:
+                return self.run(known)
+            run = submission.make_run(
+                self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
+            )
             added = self._queue.add(run, limited=limited, behind=behind)
         return self.run(added.id)
 
@@ -152,9 +164,11 @@ class Desk:
         """Let a waiting run ask for something else; refused with a sentence once it has started."""
         self._check_may_change(run_id, visitor)
         fields = submission.deciding_fields(self._database, self._shelf.find(draft.model), draft)
-        if not self._queue.replace(run_id, **fields):
-            raise InvalidRequestError(STARTED.format(number=self.run(run_id).number))
-        return self.run(run_id)
+        changed, run = self._queue.replace(run_id, **fields), self.run(run_id)
+        if not changed:
+            sentence = STARTED if run.state == "running" else ENDED
+            raise InvalidRequestError(sentence.format(number=run.number))
+        return run
 
     def cancel(self, run_id: str, visitor: str) -> RunView:
         """Cancel at once where queued, within one step where running; else nothing happens."""
@@ -174,13 +188,13 @@ class Desk:
         """Let a waiting run be made before another, or last of all."""
         self._check_owner(visitor)
         if not self._queue.move(run_id, before):
-            raise InvalidRequestError("One of these runs has started. The order is as it was.")
+            raise InvalidRequestError(NOT_WAITING)
 
     def run_next(self, run_id: str, visitor: str) -> None:
         """Let a waiting run be the next one."""
         self._check_owner(visitor)
         if not self._queue.move_to_front(run_id):
-            raise InvalidRequestError("This run has started already.")
+            raise InvalidRequestError(NOT_WAITING)
 
     def pause(self, visitor: str) -> None:
         """Start no further run."""
@@ -212,7 +226,8 @@ class Desk:
 
     def _line(self, session: Session) -> Line:
         paused = bool(read_setting(session, PAUSED).get("paused", False))
-        return self._pace.line(session, paused=paused)
+        able = read_worker(session).get("state") not in ("missing", "stopped")
+        return self._pace.line(session, starts=able and not paused)
 
     def _views(self, session: Session, found: Sequence[Run]) -> list[RunView]:
         lengths = cache(self._lengths)

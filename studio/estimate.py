@@ -93,13 +93,11 @@ def is_guided(run: Run) -> bool:
 
 def _teaches(run: Run) -> bool:
     drew = run.timings.get("drawing", 0) > 0 and "stage1" not in run.savings
-    return drew and run.stopped_at is None and bool(run.seconds)
+    return drew and run.stopped_at is None
 
 
 def _before(run: Run) -> float:
-    """What a run took besides drawing and what follows it."""
-    assert run.seconds is not None
-    return max(0.0, run.seconds - run.timings["drawing"] - _after(run))
+    return sum(run.timings.get(stage, 0.0) for stage in BEFORE)
 
 
 def _after(run: Run) -> float:

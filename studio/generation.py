@@ -7,6 +7,7 @@ finished run or a job to be done again, never half of one.
 
 import logging
 import math
+import os
 import shutil
 import threading
 import time
@@ -16,10 +17,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
 from sanawm.progress import Finished, Progress
 from storage.database import Database
+from storage.errors import DatabaseUnavailableError
 from storage.files import LOG, sync_tree, write_whole
 from storage.queue import Claim, Hold, Queue
 from storage.records import write_record
@@ -90,7 +90,7 @@ class Generation:
         self._wants_end = threading.Event()  # a person wants what there is after the step in hand
 
     def make(self) -> None:
-        """Make the run and write what became of it; no error gets out."""
+        """Make the run and write what became of it; no error gets out, unless we are stopping."""
         with self._heartbeat():
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -165,8 +165,8 @@ class Generation:
                 preview=preview,
                 timings=timings,
             )
-        except OperationalError:
-            logger.exception("a report was missed")
+        except DatabaseUnavailableError as error:
+            logger.warning("a report was missed: %s", error)
             return "held"
 
     def _end_stage(self, following: str) -> None:
@@ -237,10 +237,10 @@ class Generation:
         while True:
             try:
                 return self._queue.finish(self._claim, state, **fields)
-            except OperationalError:
+            except DatabaseUnavailableError as error:
                 if time.monotonic() > deadline or self._stopping.is_set():
                     raise
-                logger.exception("the end of run %s could not be written", self._claim.run_id)
+                logger.warning("the end of the run could not be written yet: %s", error)
                 time.sleep(TRY_AGAIN_S)
 
     def _previews(self) -> list[Path]:
@@ -264,6 +264,13 @@ class Generation:
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(self._queue.lease_s / 3):
             try:
+                self._touch_log()
                 self._queue.beat(self._claim)
-            except Exception:
+            except Exception:  # none may end the heart
                 logger.exception("a heartbeat was missed")
+
+    def _touch_log(self) -> None:
+        """A sign of life that needs no database, which another program may keep locked."""
+        log = self._database.folder.worker_log(self._claim.worker)
+        if log.is_file():
+            os.utime(log)

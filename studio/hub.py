@@ -8,6 +8,7 @@ revisions, so a page that reconnects says where it was.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,9 @@ from typing import Any, Protocol
 from studio.views import RunView, StatusView
 
 MAX_FOLLOWERS = 200
+AGAIN_S = 1.0  # until a failed reading is tried again
+
+logger = logging.getLogger(__name__)
 
 
 class Watch(Protocol):
@@ -111,25 +115,29 @@ class Hub:
     async def follow(self, after_rev: int | None = None) -> AsyncIterator[Event | None]:
         """Yield a snapshot at once, then every change; None now and then when nothing changes.
 
-        The snapshot has what changed after `after_rev`; without one, what waits and runs now.
+        The snapshot has what changed after `after_rev`; without one, only how the queue is now.
         """
         follower, self._loop = _Follower(), asyncio.get_running_loop()
         self._followers.add(follower)
         try:
             now = await asyncio.to_thread(self._current_rev)
             self._keep_reading(now)
-            snapshot = await asyncio.to_thread(self._read, now if after_rev is None else after_rev)
-            yield snapshot
+            known = now if after_rev is None else after_rev
+            while not self._closed:  # more than one reading, where a page was away for long
+                snapshot = await asyncio.to_thread(self._read, known)
+                yield snapshot
+                known = snapshot.rev
+                if known >= now:
+                    break
             while not self._closed:
-                self._keep_reading(now)
                 event = await follower.take(self._ping_s)
-                if event is None or event.rev > snapshot.rev:
+                if event is None or event.rev > known:
                     yield event
         finally:
             self._followers.discard(follower)
 
     def _keep_reading(self, seen: int) -> None:
-        """Start the reader where there is none, or where a failed read has ended it."""
+        """Start the reader where there is none."""
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._follow_database(seen))
 
@@ -138,18 +146,24 @@ class Hub:
         version = None
         try:
             while self._followers and not self._closed:
-                newest = await asyncio.to_thread(self._watch.version)
-                if newest != version:
-                    version, seen = newest, await self._tell(seen)
+                try:
+                    newest = await asyncio.to_thread(self._watch.version)
+                    if newest != version:
+                        seen = await self._tell(seen)
+                        version = newest
+                except Exception:  # a locked or damaged database: pages keep what they have
+                    logger.exception("the changes could not be read")
+                    await asyncio.sleep(AGAIN_S)
                 await asyncio.sleep(self._poll_s)
         finally:
             self._watch.close()
 
     async def _tell(self, seen: int) -> int:
         """Offer every page what came after a revision; the revision they know then."""
-        if await asyncio.to_thread(self._current_rev) == seen:
-            return seen
-        event = await asyncio.to_thread(self._read, seen)
-        for follower in self._followers:
-            follower.offer(event)
-        return event.rev
+        rev = await asyncio.to_thread(self._current_rev)
+        while seen < rev:  # more than one event, where more changed than one reading may hold
+            event = await asyncio.to_thread(self._read, seen)
+            seen = event.rev
+            for follower in self._followers:
+                follower.offer(event)
+        return seen

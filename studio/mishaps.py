@@ -1,11 +1,9 @@
 """What can go wrong around a run, in sentences that say what is kept and what to do next."""
 
 import errno
-import sqlite3
-
-from sqlalchemy.exc import OperationalError
 
 from sanawm.errors import SanaWMError
+from storage.errors import DatabaseFullError, DatabaseUnavailableError
 
 KEPT = "The prompt, the picture and the path are kept."
 NO_MEMORY = f"Not enough memory. {KEPT} Try a shorter clip."
@@ -22,8 +20,8 @@ def sentence_of(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return NO_MEMORY
-    if isinstance(error, OperationalError):
-        return DISK_FULL if _is_full(error) else LOCKED
+    if isinstance(error, DatabaseUnavailableError):
+        return DISK_FULL if isinstance(error, DatabaseFullError) else LOCKED
     if isinstance(error, OSError):
         return DISK_FULL if error.errno in NO_SPACE else UNREADABLE
     return UNFORESEEN
@@ -31,9 +29,4 @@ def sentence_of(error: Exception) -> str:
 
 def spoils_the_model(error: Exception) -> bool:
     """Whether the opened model may be in any state after it, so that the next run needs another."""
-    return not isinstance(error, SanaWMError | OSError | OperationalError)
-
-
-def _is_full(error: OperationalError) -> bool:
-    full = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return full or "disk is full" in str(error.orig)
+    return not isinstance(error, SanaWMError | OSError | DatabaseUnavailableError)

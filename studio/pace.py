@@ -13,14 +13,15 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from storage.line import Place, places
-from storage.runs import finished, last_finish
+from storage.runs import finished, newest_finish
 from storage.settings import read_setting
 from studio.countdown import Countdown
 from studio.estimate import Speed, learn_speed
 from studio.views import LineView
 from studio.workbench import WORKER
 
-SpeedOf = Callable[[str, int, bool], Speed | None]  # of a model, frames, guided
+Kind = tuple[str, str, int, bool]  # device, model, frames, guided
+MOST_KINDS = 256  # speeds remembered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,79 +44,82 @@ class Pace:
     ) -> None:
         self._clock = clock
         self._countdown = countdown or Countdown()
-        self._speeds: dict[tuple[str, str, int, bool], tuple[float, Speed | None]] = {}
+        self._speeds: dict[Kind, tuple[int, Speed | None]] = {}
 
-    def line(self, session: Session, *, paused: bool) -> Line:
-        """The line as it is in this reading; while the queue is paused nobody is told a start."""
+    def line(self, session: Session, *, starts: bool) -> Line:
+        """The line as it is in this reading; `starts` says whether anything will be started.
+
+        Waits are sums of what the runs ahead still need, whatever those were promised.
+        """
         found = places(session)
-        running, waiting = _split(found)
+        needs = self._needs(session, found)
+        running = [place for place in found if place.running]
+        waiting = [place for place in found if not place.running]
+        ends = {place.run_id: self._promise(place, "end", needs[place.run_id]) for place in running}
+        ahead, wait_s = [_token(place) for place in running], _sum(needs, running)
+        views = []
+        for position, place in enumerate(waiting):
+            start_s = self._promise(place, "start", wait_s if starts else None, ahead)
+            views.append(LineView(id=place.run_id, position=position, eta_s=start_s))
+            ahead.append(_token(place))
+            wait_s = _plus(wait_s, needs[place.run_id])
+        wishes = {place.run_id: place.wish for place in running}
+        return Line(running=ends, waiting=views, wishes=wishes, wait_s=wait_s if starts else None)
+
+    def speed(self, session: Session, model: str, num_frames: int, *, guided: bool) -> Speed | None:
+        """What past runs of a model teach about clips of this length on the present device."""
+        device = str(read_setting(session, WORKER).get("device", ""))
+        kind, version = (device, model, num_frames, guided), newest_finish(session, model)
+        known = self._speeds.get(kind)
+        if known is None or known[0] != version:
+            past = [run for run in finished(session, model) if run.device == device]
+            known = (version, learn_speed(past, num_frames, guided=guided))
+            if len(self._speeds) >= MOST_KINDS:
+                self._speeds.clear()
+            self._speeds[kind] = known
+        return known[1]
+
+    def _needs(self, session: Session, found: Sequence[Place]) -> dict[str, float | None]:
+        """Seconds each run of the line still needs, None where nothing was measured."""
 
         @cache  # a long line is mostly of one kind
         def speed(model: str, num_frames: int, guided: bool) -> Speed | None:
             return self.speed(session, model, num_frames, guided=guided)
 
-        ends = {place.run_id: self._end_s(place, speed) for place in running}
-        before, wait_s = [place.run_id for place in running], _sum(list(ends.values()))
-        views = []
-        for position, place in enumerate(waiting):
-            start_s = None if paused else self._promise(place, "start", wait_s, before)
-            views.append(LineView(id=place.run_id, position=position, eta_s=start_s))
-            before.append(place.run_id)
-            wait_s = _sum([wait_s, _total_s(place, speed)])
-        self._countdown.forget_others(
-            _key(place, goal) for place in found for goal in ("start", "end")
-        )
-        return Line(
-            running=ends,
-            waiting=views,
-            wishes={place.run_id: place.wish for place in running},
-            wait_s=None if paused else wait_s,
-        )
+        return {
+            place.run_id: self._left_s(place, speed(place.model, place.num_frames, place.guided))
+            for place in found
+        }
 
-    def speed(self, session: Session, model: str, num_frames: int, *, guided: bool) -> Speed | None:
-        """What past runs of a model teach about clips of this length on the present device."""
-        device = str(read_setting(session, WORKER).get("device", ""))
-        key, version = (device, model, num_frames, guided), last_finish(session, model)
-        known = self._speeds.get(key)
-        if known is None or known[0] != version:
-            past = [run for run in finished(session, model) if run.device == device]
-            known = (version, learn_speed(past, num_frames, guided=guided))
-            self._speeds[key] = known
-        return known[1]
-
-    def _end_s(self, place: Place, speed: SpeedOf) -> float | None:
-        known = speed(place.model, place.num_frames, place.guided)
-        if known is None:
+    def _left_s(self, place: Place, speed: Speed | None) -> float | None:
+        if speed is None:
             return None
-        left_s = known.left_s(place.stage, place.step, place.steps, place.drawing_s(self._clock()))
-        return self._promise(place, "end", left_s, [])
+        if not place.running:
+            return speed.total_s(place.steps)
+        steps = place.step + 1 if place.wish == "keep" else place.steps
+        return speed.left_s(place.stage, place.step, steps, place.drawing_s(self._clock()))
 
     def _promise(
-        self, place: Place, goal: str, seconds: float | None, ahead: Sequence[str]
+        self, place: Place, goal: str, seconds: float | None, ahead: Sequence[str] = ()
     ) -> float | None:
+        key = f"{_token(place)} {goal}"
         if seconds is None:
+            self._countdown.forget(key)
             return None
-        return self._countdown.left_s(_key(place, goal), seconds, ahead)
+        return self._countdown.left_s(key, seconds, ahead)
 
 
-def _total_s(place: Place, speed: SpeedOf) -> float | None:
-    known = speed(place.model, place.num_frames, place.guided)
-    return None if known is None else known.total_s(place.steps)
+def _token(place: Place) -> str:
+    """A run as far as it decides how long others wait: another once it was edited or put back."""
+    return f"{place.run_id} {place.attempt} {place.num_frames} {place.steps} {place.guided}"
 
 
-def _key(place: Place, goal: str) -> str:
-    return f"{place.run_id} {place.attempt} {goal}"
-
-
-def _split(found: Sequence[Place]) -> tuple[list[Place], list[Place]]:
-    running = [place for place in found if place.running]
-    return running, [place for place in found if not place.running]
-
-
-def _sum(seconds: Sequence[float | None]) -> float | None:
-    total = 0.0
-    for one in seconds:
-        if one is None:
-            return None
-        total += one
+def _sum(needs: dict[str, float | None], found: Sequence[Place]) -> float | None:
+    total: float | None = 0.0
+    for place in found:
+        total = _plus(total, needs[place.run_id])
     return total
+
+
+def _plus(seconds: float | None, more: float | None) -> float | None:
+    return None if seconds is None or more is None else seconds + more

@@ -46,9 +46,12 @@ def read_preferences(session: Session, default_policy: Policy = "pause") -> Pref
     return chosen
 
 
-def write_preferences(session: Session, preferences: Preferences) -> None:
-    """Keep the choices."""
-    write_setting(session, KEY, preferences.to_dict())
+def write_preferences(session: Session, values: dict[str, Any]) -> None:
+    """Keep choices that were checked, beside those made before; what was not chosen stays open."""
+    kept = read_setting(session, KEY)
+    if "cache_limit_mb" in values and isinstance(kept.get("cache_limit_mb"), dict):
+        values = values | {"cache_limit_mb": kept["cache_limit_mb"] | values["cache_limit_mb"]}
+    write_setting(session, KEY, kept | values)
 
 
 def changed(preferences: Preferences, values: dict[str, Any]) -> Preferences:

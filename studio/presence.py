@@ -36,9 +36,8 @@ class Presence:
     def leave(self) -> None:
         """Take our mark away: this end was meant."""
         if self._lock is not None:
-            path = Path(self._lock.lock_file)
+            Path(self._lock.lock_file).unlink(missing_ok=True)  # while nobody else can hold it
             self._lock.release()
-            path.unlink(missing_ok=True)
             self._lock = None
 
 

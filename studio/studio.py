@@ -100,8 +100,10 @@ class Studio(Desk):
     def stop(self) -> None:
         """Stop the worker within some seconds; its run goes back into the queue."""
         self.hub.close()
-        self._supervisor.stop()
-        self._presence.leave()
+        try:
+            self._supervisor.stop()
+        finally:
+            self._presence.leave()
 
     def card(self, model: str = "") -> ModelCard:
         """The card of a model; of the one the program was started with where none is named."""
@@ -114,16 +116,19 @@ class Studio(Desk):
 
     def preferences(self) -> Preferences:
         """What the owner chose. Where nobody could let a paused queue go on, it never pauses."""
-        policy: Policy = "pause" if self._ownership.has_owner else "continue"
         with self._database.read() as session:
-            return read_preferences(session, policy)
+            return read_preferences(session, self._default_policy)
+
+    @property
+    def _default_policy(self) -> Policy:
+        return "pause" if self._ownership.has_owner else "continue"
 
     def set_preferences(self, visitor: str, **values: Any) -> Preferences:
         """Choose otherwise; only the owner may."""
         self._check_owner(visitor)
-        chosen = changed(self.preferences(), values)
         with self._database.write() as session:
-            write_preferences(session, chosen)
+            chosen = changed(read_preferences(session, self._default_policy), values)
+            write_preferences(session, values)
         return chosen
 
     def rev(self) -> int:
@@ -176,8 +181,9 @@ class Studio(Desk):
         """Whether the capability of an SSE address is good."""
         return self._keys.verify(EVENTS, expires, signature)
 
-    def diagnose(self, run_id: str) -> str:
-        """The log of a failed run; empty where there is none."""
+    def diagnose(self, run_id: str, visitor: str) -> str:
+        """The log of a failed run, for whoever may change it; empty where there is none."""
+        self._check_may_change(run_id, visitor)
         with self._database.read() as session:
             run = session.get(Run, run_id)
         if run is None or run.state != "failed":

@@ -4,9 +4,9 @@ The worker is a program of its own, not a fork: it shares no threads, no locks a
 the page, and a crash of it costs one attempt at one run. It is told to stop by a signal, and by the
 end of its standard input where this process dies without a word.
 
-A worker that hangs is killed: one whose lease was not renewed for as long as a lease lasts, and
-one that was asked to cancel and does not come to the end of its step. Both are judged by this
-process's own steady clock, so a wall clock that jumps kills nobody.
+A worker that hangs is killed: one that gives no sign of life for as long as a lease lasts, and one
+that was asked to cancel and does not come to the end of its step (`studio.watchdog`). The jobs of
+another program's worker that seems dead are taken back; should it wake, its claim is lost.
 """
 
 import logging
@@ -18,9 +18,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from sqlalchemy.exc import OperationalError
-
 from storage.database import Database
+from storage.errors import DatabaseUnavailableError
 from storage.queue import Queue
 from studio.remains import bury
 from studio.watchdog import CANCEL_PATIENCE_S, Watchdog
@@ -29,7 +28,7 @@ from studio.worker import WorkerSettings
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 HEALTHY_S = 60.0  # a worker that lived so long starts the delays anew
-GRACE_S = 6.0  # to end the step in hand; then it is dropped, and made again another time
+GRACE_S = 5.0  # to end the step in hand; then it is dropped, and made again another time
 LOOK_S = 0.1
 KEPT_LOGS = 10
 
@@ -76,8 +75,13 @@ class Supervisor:
         if self._thread is None:
             return
         self._thread.join()
-        self._queue.release_worker(self._worker)
-        self._mark("stopped")
+        try:
+            self._queue.release_worker(self._worker)
+            self._mark("stopped")
+        except (
+            DatabaseUnavailableError
+        ):  # the next program finds the job, and counts a death for it
+            logger.exception("the end of the worker could not be written down")
 
     def _supervise(self) -> None:
         delay_s = self._first_delay_s
@@ -89,7 +93,9 @@ class Supervisor:
                     return
                 logger.warning("the worker ended with code %s and is started again", code)
                 self._mark("starting")
-            except (OSError, OperationalError):  # no memory for a process, a locked database, …
+            except (
+                Exception
+            ):  # no memory for a process, a locked database: none may end this thread
                 logger.exception("no worker could be kept running; another try follows")
             if time.monotonic() - began > HEALTHY_S:
                 delay_s = self._first_delay_s
@@ -126,8 +132,12 @@ class Supervisor:
             self._database, settings.worker, settings.lease_s, self._cancel_patience_s
         )
         while process.poll() is None and not self._stopping.wait(LOOK_S):
-            if reason := watchdog.bark():
-                logger.warning("the worker is killed: %s", reason)
+            verdict = watchdog.look()
+            for stranger in verdict.strangers:
+                logger.warning("the jobs of worker %s, which seems dead, are taken back", stranger)
+                bury(self._database, self._queue.recover_worker(stranger))
+            if verdict.complaint:
+                logger.warning("the worker is killed: %s", verdict.complaint)
                 process.kill()
 
     def _take_back(self, worker: str) -> None:
@@ -138,7 +148,7 @@ class Supervisor:
     def _drop_old_logs(self) -> None:
         """Worker names grow, so their logs sort by age."""
         for log in sorted(self._database.folder.logs.glob("worker-*.log"))[:-KEPT_LOGS]:
-            log.unlink()
+            log.unlink(missing_ok=True)
 
     def _mark(self, state: str) -> None:
         """Tell the pages, unless the worker of another program has spoken since."""

@@ -1,24 +1,38 @@
-"""Notices that a worker hangs: its lease is not renewed, or it does not heed a cancel.
+"""Notices that a worker hangs: it gives no sign of life, or does not heed a cancel.
 
-What it sees in the database is compared with what it saw before, and how long that has lasted is
-taken from a steady clock: a wall clock that is set forward makes no lease look old.
+A sign of life is a renewed lease, or the worker's log being touched, which it does at every beat
+even while another program keeps the database locked. What is seen is compared with what was seen
+before, and how long that has lasted is taken from a steady clock: a wall clock that is set makes no
+worker look dead.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Row, select
 
 from storage.database import Database
+from storage.errors import DatabaseUnavailableError
 from storage.tables import Job
 
 CANCEL_PATIENCE_S = 60.0  # the longest step we wait for once a person wants the run gone
 LOOKS_PER_LEASE = 20
 
+Sign = tuple[object, ...]
+JobRow = Row[str, int, str, float | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look has shown."""
+
+    complaint: str = ""  # why our own worker should be killed
+    strangers: list[str] = field(default_factory=list)  # workers of other programs that seem dead
+
 
 class Watchdog:
-    """Watches one worker; ask `bark` as often as you like."""
+    """Watches whoever works; ask `look` as often as you like."""
 
     def __init__(
         self,
@@ -34,34 +48,45 @@ class Watchdog:
         self._cancel_patience_s = cancel_patience_s
         self._clock = clock
         self._looked = float("-inf")
-        self._since: dict[tuple[object, ...], float] = {}  # when each sign was first seen
+        self._since: dict[Sign, float] = {}  # when each sign was first seen
 
-    def bark(self) -> str:
-        """Why the worker should be killed; empty while it seems well."""
+    def look(self) -> Verdict:
+        """Judge every worker that has a job."""
         now = self._clock()
         if now - self._looked < self._lease_s / LOOKS_PER_LEASE:
-            return ""
+            return Verdict()
         self._looked = now
-        signs = self._signs()
-        self._since = {sign: self._since.get(sign, now) for sign in signs}
+        jobs = self._jobs()
+        signs = {job.worker: self._signs(job) for job in jobs}
+        seen = {sign for found in signs.values() for sign in found}
+        self._since = {sign: self._since.get(sign, now) for sign in seen}
+        complaints = {worker: self._complaint(found, now) for worker, found in signs.items()}
+        own = complaints.pop(self._worker, "")
+        return Verdict(own, [worker for worker, complaint in complaints.items() if complaint])
+
+    def _complaint(self, signs: dict[Sign, float], now: float) -> str:
         for sign, patience_s in signs.items():
             if now - self._since[sign] > patience_s:
                 return f"nothing but {sign} for over {patience_s:g} s"
         return ""
 
-    def _signs(self) -> dict[tuple[object, ...], float]:
-        """What must not stay the same for longer than so many seconds."""
-        query = select(Job.run_id, Job.attempt, Job.lease_until, Job.wish)
+    def _jobs(self) -> list[JobRow]:
+        query = select(Job.run_id, Job.attempt, Job.worker, Job.lease_until, Job.wish)
         try:
             with self._database.read() as session:
-                row = session.execute(query.where(Job.worker == self._worker)).one_or_none()
-        except OperationalError:  # a busy database says nothing about the worker
-            return {}
-        if row is None:
-            return {}
-        run_id, attempt, lease_until, wish = row
-        signs: dict[tuple[object, ...], float] = {}
-        signs["lease", run_id, attempt, lease_until] = self._lease_s
+                return list(session.execute(query.where(Job.worker.is_not(None))))
+        except DatabaseUnavailableError:  # a busy database says nothing about a worker
+            return []
+
+    def _signs(self, job: JobRow) -> dict[Sign, float]:
+        """What must not stay the same for longer than so many seconds."""
+        run_id, attempt, worker, lease_until, wish = job
+        signs: dict[Sign, float] = {}
+        signs["life", run_id, attempt, lease_until, self._touched(worker)] = self._lease_s
         if wish == "cancel":
             signs["cancel", run_id, attempt] = self._cancel_patience_s
         return signs
+
+    def _touched(self, worker: str) -> int:
+        log = self._database.folder.worker_log(worker)
+        return log.stat().st_mtime_ns if log.is_file() else 0

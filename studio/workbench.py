@@ -104,6 +104,9 @@ class Workbench:
         except SanaWMError as error:
             self._report("missing", str(error))
             raise
+        except Exception:
+            self._report("missing", BROKEN)
+            raise
 
     def close(self) -> None:
         """Let go of the model and its memory."""

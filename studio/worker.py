@@ -22,9 +22,9 @@ from pkgutil import resolve_name
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
-from sqlalchemy.exc import OperationalError
 
 from storage.database import Database
+from storage.errors import DatabaseUnavailableError
 from storage.files import clean
 from storage.queue import Claim, Queue
 from storage.runs import attempts
@@ -34,6 +34,7 @@ from studio.settings import Settings
 from studio.workbench import Workbench, report_worker
 
 GPU_LOCK = "gpu0.lock"
+LOCKED_S = 5.0  # until a database that could not be written is tried again
 GRACE_S = 1.0  # to end the step in hand after the lifeline has gone; nothing is lost by less
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def main() -> None:
 
 def tidy(database: Database, queue: Queue) -> None:
     """Take back the jobs of the dead, keep what they said last, and remove what they left."""
-    bury(database, queue.recover(every=True))
+    bury(database, queue.recover())
     with database.read() as session:
         current = attempts(session)
     clean(database.folder, current, time.time())
@@ -105,19 +106,21 @@ def work(
         claim = _claim(queue, settings.worker)
         if claim is None:
             stopping.wait(settings.poll_s)
+        elif isinstance(claim, DatabaseUnavailableError):
+            logger.error("no job could be claimed: %s", claim)
+            stopping.wait(LOCKED_S)
         else:
             logger.info("run %s, attempt %d", claim.run_id, claim.attempt)
             Generation(database, queue, bench, claim, stopping).make()
     report_worker(database, settings.worker, "stopped")
 
 
-def _claim(queue: Queue, worker: str) -> Claim | None:
-    """The next job; none while another program keeps the database locked."""
+def _claim(queue: Queue, worker: str) -> Claim | DatabaseUnavailableError | None:
+    """The next job, or why there is none: another program may keep the database locked."""
     try:
         return queue.claim(worker)
-    except OperationalError:
-        logger.exception("no job could be claimed")
-        return None
+    except DatabaseUnavailableError as error:
+        return error
 
 
 def _acquire(lock: FileLock, stopping: threading.Event) -> bool:
@@ -139,8 +142,10 @@ def _watch_lifeline(
         pass
     stopping.set()
     time.sleep(GRACE_S)  # a worker that stops in time takes this thread with it
-    queue.release_worker(worker)
-    os._exit(0)
+    try:
+        queue.release_worker(worker)
+    finally:
+        os._exit(0)  # also where the database is locked: nobody may be left with the GPU lock
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from gradio.utils import get_function_description, get_function_params, get_uplo
 
 from sanawm.camera.presets import PRESETS
 from sanawm.errors import InvalidRequestError, SanaWMError
+from storage.errors import StorageError
 from studio.studio import Studio
 from ui.api_values import Run, Status, run_of, status_of
 from ui.forms import read_draft
@@ -181,7 +182,7 @@ def _sentences() -> Iterator[None]:
     """What a caller can mend reaches them in words, as an error the client raises."""
     try:
         yield
-    except SanaWMError as error:
+    except (SanaWMError, StorageError) as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 

@@ -15,6 +15,7 @@ import gradio as gr
 from sanawm.camera.presets import PRESETS
 from sanawm.card import ModelCard
 from sanawm.errors import SanaWMError
+from storage.errors import StorageError
 from studio.studio import Studio
 from ui.forms import FIELDS, clean_form, form_of, read_draft, read_ticket, words_of
 from ui.presenters import present, shapes
@@ -177,7 +178,7 @@ def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
             run = studio.edit(edits, draft, sent.visitor)
             return {**answer, "run": present(studio, run), "saved": True}, seed
         run = studio.submit(draft, sent.client_key, sent.visitor)
-    except SanaWMError as error:
+    except (SanaWMError, StorageError) as error:
         field = getattr(error, "field", "")
         late = edits is not None and not field and _has_started(studio, edits)
         return {**answer, "error": str(error), "field": field, "late": late}, seed

@@ -37,6 +37,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sanawm.errors import InvalidRequestError, SanaWMError
+from storage.errors import StorageError
 from studio.studio import Studio
 from ui import answers, queue_answers, settings_answers
 from ui.files import media_response, static_response
@@ -100,6 +101,8 @@ def _json_route(studio: Studio, path: str, answer: Answer, method: str) -> Route
             return _json({"error": str(error), "field": error.field}, 422)
         except SanaWMError as error:
             return _json({"error": str(error), "field": ""}, 409)
+        except StorageError as error:
+            return _json({"error": str(error), "field": ""}, 503)
 
     return Route(f"{PREFIX}/{path}", respond, methods=[method])
 

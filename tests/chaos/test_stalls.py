@@ -2,15 +2,12 @@
 
 import os
 import signal
-import time
 
 import pytest
 from chaos_ways import Bench, all_ended, all_runs, assert_whole, is_stopped
 from studio_ways import eventually
 
 from storage.queue import Queue
-
-HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -21,7 +18,7 @@ def sleeper(database, submit, nursery):
         run = submit()
         _, process = nursery.start(moment, inside="make", stop=True)
         eventually(lambda: is_stopped(process))
-        [lost] = Queue(database, clock=lambda: time.time() + HOUR_S).recover(every=False)
+        [lost] = Queue(database).recover()
         assert (lost.run_id, lost.attempt) == (run.id, 1)
         return process
 

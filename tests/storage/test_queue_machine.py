@@ -136,9 +136,9 @@ class QueueMachine(RuleBasedStateMachine):
         with self.database.read() as session:
             return [job.run_id for job in waiting(session)]
 
-    @rule(every=st.booleans())
-    def recover(self, every):
-        self.queue.recover(every=every)
+    @rule()
+    def the_gpu_lock_is_taken(self):
+        self.queue.recover()
 
     @rule(number=picks)
     def cancel(self, number):

@@ -94,7 +94,7 @@ def test_an_attempt_killed_between_its_files_and_its_row_is_no_run(database, new
     attempt = database.folder.attempt(run.id, queue.claim("w").attempt)
     attempt.mkdir(parents=True)
     (attempt / "video.mp4").write_bytes(b"whole")
-    queue.recover(every=True)
+    queue.recover()
     assert rows(database)[run.id]["state"] == "queued"
     assert rescan(database) == (0, [])
 

@@ -8,6 +8,7 @@ from studio_ways import Bench, draft_of
 from storage.tables import Run
 from studio.countdown import Countdown
 from studio.pace import Pace
+from studio.workbench import report_worker
 
 
 class Clock:
@@ -53,13 +54,21 @@ def test_whoever_is_overtaken_is_told_a_new_time(clock):
     assert countdown.left_s("c", 30, ahead=["b", "d"]) == 30
 
 
-def test_runs_that_have_ended_are_forgotten(clock):
+def test_a_promise_that_was_taken_back_is_made_anew(clock):
     countdown = Countdown(clock)
-    countdown.left_s("old", 5)
-    countdown.left_s("new", 5)
-    countdown.forget_others(["new"])
+    countdown.left_s("a", 5)
+    countdown.left_s("b", 5)
+    countdown.forget("a")
     clock.now += 1
-    assert (countdown.left_s("old", 5), countdown.left_s("new", 5)) == (5, 4)
+    assert (countdown.left_s("a", 5), countdown.left_s("b", 5)) == (5, 4)
+
+
+def test_promises_to_runs_that_have_ended_do_not_pile_up(clock):
+    countdown = Countdown(clock)
+    for number in range(2000):
+        clock.now += 10
+        countdown.left_s(f"run {number}", 5)
+    assert len(countdown._promises) < 300
 
 
 @pytest.fixture
@@ -70,14 +79,13 @@ def learned(studio, settings, database, submit):
     bench.make_next()
     with database.write() as session:
         row = session.get(Run, run.id)
-        row.ended_at = row.started_at + 10
-        row.timings = {"drawing": 4.0, "decoding": 2.0, "saving": 1.0}
+        row.timings = {"prompt": 3.0, "drawing": 4.0, "decoding": 2.0, "saving": 1.0}
     return bench
 
 
-def line_of(database, pace, paused=False):
+def line_of(database, pace, starts=True):
     with database.read() as session:
-        return pace.line(session, paused=paused)
+        return pace.line(session, starts=starts)
 
 
 def test_starts_are_sums_over_the_runs_ahead(learned, database, submit):
@@ -90,9 +98,63 @@ def test_starts_are_sums_over_the_runs_ahead(learned, database, submit):
 
 def test_nobody_is_told_a_start_while_the_queue_is_paused(learned, database, submit):
     submit()
-    line = line_of(database, Pace(), paused=True)
+    line = line_of(database, Pace(), starts=False)
     assert [place.eta_s for place in line.waiting] == [None]
     assert line.wait_s is None
+
+
+def test_a_pause_counts_no_time_down(learned, database, submit):
+    submit()
+    submit()
+    clock = Clock()
+    pace = Pace(countdown=Countdown(clock))
+    assert [place.eta_s for place in line_of(database, pace).waiting] == pytest.approx([0, 10])
+    line_of(database, pace, starts=False)
+    clock.now += 600
+    assert [place.eta_s for place in line_of(database, pace).waiting] == pytest.approx([0, 10])
+
+
+def test_a_run_that_was_changed_gives_those_behind_it_another_time(
+    learned, studio, database, submit, picture
+):
+    first, _ = submit(), submit()
+    pace = Pace()
+    assert line_of(database, pace).waiting[1].eta_s == pytest.approx(10)
+    studio.edit(first.id, draft_of(picture, num_inference_steps=14), "visitor")
+    assert line_of(database, pace).waiting[1].eta_s == pytest.approx(20)
+
+
+def test_whoever_waits_behind_an_overdue_run_is_told_what_that_still_needs(
+    learned, database, submit
+):
+    run, _ = submit(), submit()
+    claim = learned.queue.claim("w")
+    with database.read() as session:
+        began = session.get(Run, run.id).started_at
+    clock, wall = Clock(), Clock(began)
+    pace = Pace(wall, Countdown(clock))
+    learned.queue.report(claim, stage="drawing", step=1, total=4)
+    line_of(database, pace)
+    wall.now, clock.now = began + 200, 1200
+    line = line_of(database, pace)
+    assert line.running[run.id] == 0
+    assert line.wait_s > 300  # three steps of 100 s
+
+
+def test_a_run_that_is_to_be_kept_needs_one_more_step(learned, database, submit):
+    run = submit(num_inference_steps=40)
+    claim = learned.queue.claim("w")
+    learned.queue.report(claim, stage="drawing", step=2, total=40)
+    assert line_of(database, Pace()).running[run.id] == pytest.approx(3 + 38)
+    learned.queue.keep(run.id)
+    assert line_of(database, Pace()).running[run.id] == pytest.approx(3 + 1)
+
+
+def test_a_worker_without_a_model_starts_nothing(studio, database, learned, submit):
+    submit()
+    assert studio.status().line[0].eta_s == 0
+    report_worker(database, "w", "missing", "There is no model.")
+    assert studio.status().line[0].eta_s is None
 
 
 def test_a_running_run_is_told_by_its_steps_and_never_more_than_before(learned, database, submit):

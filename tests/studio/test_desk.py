@@ -63,6 +63,13 @@ def test_a_run_that_has_started_is_not_changed(studio, submit, picture, bench):
     assert studio.run(run.id).prompt == "a door"
 
 
+def test_a_run_that_was_cancelled_is_not_said_to_have_started(studio, submit, picture):
+    run = submit("a door")
+    studio.cancel(run.id, "visitor")
+    with pytest.raises(InvalidRequestError, match=f"Run {run.number} does not wait any more"):
+        studio.edit(run.id, draft_of(picture), "visitor")
+
+
 def test_a_bad_change_leaves_the_run_as_it_was(studio, submit, picture):
     run = submit("a door")
     with pytest.raises(InvalidRequestError) as refusal:
@@ -150,6 +157,23 @@ def test_only_the_owner_orders_the_queue_and_pauses_it(shared, submit):
     assert [place.id for place in shared.status().line] == [b.id, a.id]
 
 
+def test_a_visitor_s_copy_of_another_s_run_goes_to_the_end(shared, picture):
+    runs = [shared.submit(draft_of(picture), f"click {n}", f"{n}").id for n in range(3)]
+    copy = shared.duplicate(runs[0], "click 4", "visitor").id
+    assert [place.id for place in shared.status().line] == [*runs, copy]
+
+
+def test_a_refused_run_leaves_no_file(shared, picture, database):
+    for number in range(3):
+        shared.submit(draft_of(picture), f"click {number}", "visitor")
+    before = set(database.folder.assets.iterdir())
+    for number in range(4, 8):
+        draft = draft_of(picture, path_source={"kind": "actions", "actions": f"w-{number}"})
+        with pytest.raises(InvalidRequestError, match="3 of your runs"):
+            shared.submit(draft, f"click {number}", "visitor")
+    assert set(database.folder.assets.iterdir()) == before
+
+
 def test_only_its_visitor_or_the_owner_changes_a_run(shared, submit, picture):
     run = submit()
     for act in (
@@ -157,6 +181,7 @@ def test_only_its_visitor_or_the_owner_changes_a_run(shared, submit, picture):
         lambda key: shared.keep(run.id, key),
         lambda key: shared.cancel(run.id, key),
         lambda key: shared.retry(run.id, key),
+        lambda key: shared.diagnose(run.id, key),
     ):
         for stranger in ("stranger", ""):
             with pytest.raises(InvalidRequestError, match="Only whoever started"):
@@ -178,7 +203,7 @@ def test_a_run_that_does_not_wait_is_moved_nowhere(studio, submit, bench):
     run, other = submit(), submit()
     bench.claim()
     for act in (lambda: studio.move(run.id, None, ""), lambda: studio.run_next(run.id, "")):
-        with pytest.raises(InvalidRequestError, match="has started"):
+        with pytest.raises(InvalidRequestError, match="does not wait any more"):
             act()
     assert [place.id for place in studio.status().line] == [other.id]
 

@@ -48,7 +48,7 @@ def test_a_full_disk_fails_the_run_and_keeps_its_log(
         bench.make_next()
     view = studio.run(run.id)
     assert (view.state, view.error) == ("failed", DISK_FULL)
-    assert "No space left" in studio.diagnose(run.id)
+    assert "No space left" in studio.diagnose(run.id, "")
     folder = database.folder.attempt(run.id, 1)
     assert [file.name for file in folder.iterdir()] == [LOG]
     assert made_after(bench, studio, submit)
@@ -63,7 +63,7 @@ def test_a_disk_without_room_for_the_log_still_ends_the_run(
         broken.setattr(generation, "write_whole", no_space)
         bench.make_next()
     assert studio.run(run.id).error == DISK_FULL
-    assert studio.diagnose(run.id) == ""
+    assert studio.diagnose(run.id, "") == ""
     assert made_after(bench, studio, submit)
 
 
@@ -138,7 +138,7 @@ def test_a_database_that_stays_locked_fails_the_run_with_a_sentence(
     thread.join()
     view = studio.run(run.id)
     assert (view.state, view.error) == ("failed", LOCKED)
-    assert "database is locked" in studio.diagnose(run.id)
+    assert "database is locked" in studio.diagnose(run.id, "")
     assert made_after(bench, studio, submit)
 
 

@@ -20,6 +20,16 @@ def test_what_is_chosen_is_kept_and_the_rest_stays(studio):
     }  # fmt: skip
 
 
+def test_two_pages_lose_none_of_each_other_s_choices(studio, database):
+    studio.set_preferences("", cache_limit_mb={"text": 5})
+    other = Studio(studio.settings, database, local_owner=True)
+    other.set_preferences("", cache_limit_mb={"latents": 6}, keep_stage1=True)
+    studio.set_preferences("", after_unclean_stop="continue")
+    chosen = studio.preferences()
+    assert (chosen.keep_stage1, chosen.after_unclean_stop) == (True, "continue")
+    assert (chosen.cache_limit_mb["text"], chosen.cache_limit_mb["latents"]) == (5, 6)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -1,5 +1,6 @@
 """A worker that hangs is noticed by a steady clock, and a healthy one is left alone."""
 
+import os
 import sqlite3
 
 import pytest
@@ -40,7 +41,7 @@ def watchdog(database, clock):
 
 def test_a_worker_without_a_job_is_left_alone(watchdog, clock):
     for clock.now in range(0, 1000, 10):
-        assert not watchdog.bark()
+        assert not watchdog.look().complaint
 
 
 def test_a_lease_that_is_renewed_is_a_sign_of_life(watchdog, clock, wall, queue, submit):
@@ -49,17 +50,17 @@ def test_a_lease_that_is_renewed_is_a_sign_of_life(watchdog, clock, wall, queue,
     for clock.now in range(0, 200, 6):
         wall.now += 6
         queue.beat(claim)
-        assert not watchdog.bark()
+        assert not watchdog.look().complaint
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])
 def test_a_clock_that_is_set_kills_nobody(watchdog, clock, wall, queue, submit, jump):
     submit()
     claim = queue.claim("w")
-    assert not watchdog.bark()
+    assert not watchdog.look().complaint
     wall.now += jump
     for clock.now in range(6, 200, 6):
-        assert not watchdog.bark()
+        assert not watchdog.look().complaint
         wall.now += 6
         queue.beat(claim)
 
@@ -69,15 +70,41 @@ def test_a_lease_that_stays_as_it_is_is_not(watchdog, clock, queue, submit):
     queue.claim("w")
     barked = []
     for clock.now in range(25):
-        barked.append(bool(watchdog.bark()))
+        barked.append(bool(watchdog.look().complaint))
     assert barked.index(True) == 21
 
 
-def test_the_job_of_another_worker_is_its_own_affair(watchdog, clock, queue, submit):
+def test_a_worker_that_cannot_write_but_touches_its_log_is_alive(
+    watchdog, clock, queue, submit, database
+):
+    submit()
+    queue.claim("w")
+    log = database.folder.worker_log("w")
+    for clock.now in range(0, 200, 6):
+        log.touch()
+        os.utime(log, ns=(clock.now, clock.now))
+        assert not watchdog.look().complaint
+
+
+def test_a_stranger_without_a_sign_of_life_is_named(watchdog, clock, queue, submit):
     submit()
     queue.claim("other")
-    for clock.now in range(0, 100, 2):
-        assert not watchdog.bark()
+    named = []
+    for clock.now in range(25):
+        verdict = watchdog.look()
+        assert not verdict.complaint
+        named.append(verdict.strangers)
+    assert named[20] == []
+    assert ["other"] in named
+
+
+def test_a_living_stranger_keeps_its_job(watchdog, clock, wall, queue, submit):
+    submit()
+    claim = queue.claim("other")
+    for clock.now in range(0, 200, 6):
+        wall.now += 6
+        queue.beat(claim)
+        assert watchdog.look().strangers == []
 
 
 def test_a_cancel_that_is_not_heeded_ends_the_worker(watchdog, clock, wall, queue, submit):
@@ -88,7 +115,7 @@ def test_a_cancel_that_is_not_heeded_ends_the_worker(watchdog, clock, wall, queu
     for clock.now in range(70):
         wall.now += 1
         queue.beat(claim)
-        barked.append(bool(watchdog.bark()))
+        barked.append(bool(watchdog.look().complaint))
     assert barked.index(True) == 61
 
 
@@ -103,5 +130,5 @@ def test_a_database_that_cannot_be_read_says_nothing_about_the_worker(
 
     event.listen(database._engine, "before_cursor_execute", locked)
     for clock.now in range(0, 100, 2):
-        assert not watchdog.bark()
+        assert not watchdog.look().complaint
     event.remove(database._engine, "before_cursor_execute", locked)

@@ -99,7 +99,7 @@ def test_a_run_that_kills_two_workers_fails_and_the_next_one_is_made(
     view = studio.run(run.id)
     assert view.state == "failed"
     assert "stopped twice" in view.error
-    assert f"run {run.id}, attempt 2" in studio.diagnose(run.id)
+    assert f"run {run.id}, attempt 2" in studio.diagnose(run.id, "")
 
 
 def test_sigterm_puts_the_job_back_and_counts_no_death(studio, submit, start_worker, database):

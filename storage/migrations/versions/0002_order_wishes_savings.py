@@ -17,9 +17,7 @@ def upgrade() -> None:
         runs.add_column(sa.Column("device", sa.String(), nullable=False, server_default=""))
         runs.add_column(sa.Column("plan", sa.String(), nullable=False, server_default=""))
     op.create_index("runs_ended", "runs", ["ended_at"])
-    op.create_index(
-        "runs_done", "runs", ["model", "ended_at"], sqlite_where=sa.text("state = 'done'")
-    )
+    op.create_index("runs_done", "runs", ["model", "rev"], sqlite_where=sa.text("state = 'done'"))
     with op.batch_alter_table("jobs") as jobs:
         jobs.add_column(sa.Column("position", sa.Integer(), nullable=False, server_default="0"))
         jobs.add_column(sa.Column("wish", sa.String(), nullable=False, server_default=""))
@@ -29,6 +27,3 @@ def upgrade() -> None:
         jobs.drop_column("priority")
         jobs.drop_column("cancel")
     op.create_index("jobs_waiting", "jobs", ["position"], sqlite_where=sa.text("worker IS NULL"))
-    op.create_index(
-        "jobs_running", "jobs", ["lease_until"], sqlite_where=sa.text("worker IS NOT NULL")
-    )
