@@ -64,7 +64,9 @@ function updateActs(place, cell, acts) {
       "aria-label": `${label === "Cancel" ? "Cancel" : "Stop and keep"} run ${cell.number}`,
       disabled: Boolean(cell.wish),
     });
-  const offered = mayChange(cell) ? [cell.can_keep && act("Stop and keep", "keep"), act("Cancel", "cancel")] : [];
+  const offered = mayChange(cell)
+    ? [cell.can_keep && act("Stop and keep", "keep"), act("Cancel", "cancel")]
+    : [];
   place.replaceChildren(...offered.filter(Boolean));
 }
 
@@ -84,11 +86,7 @@ function wideParts(cell, acts) {
     "div",
     { class: "cell-h" },
     relation(cell),
-    h(
-      "div",
-      { class: "end" },
-      running ? runningActs(cell, acts) : cell.relation && when(cell),
-    ),
+    h("div", { class: "end" }, running ? runningActs(cell, acts) : cell.relation && when(cell)),
   );
   const body = h("div", { class: "cell-b" }, picture, caption);
   if (running) return [head, body];

@@ -89,5 +89,8 @@ export function debounce(action, milliseconds) {
 export function swap(old, fresh) {
   const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   old.replaceWith(fresh);
-  if (focused) [...fresh.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
+  if (focused)
+    [...fresh.querySelectorAll("[aria-label]")]
+      .find((one) => one.getAttribute("aria-label") === focused)
+      ?.focus();
 }

@@ -36,5 +36,7 @@ export function takeBack() {
 /** The run cannot be changed any more: what is in the form becomes a new run, if the person wants it. */
 export function tooLate(sentence) {
   setParent({ ...parentRun(), editing: false });
-  showRefusal(sentence.includes("new run") ? sentence : `${sentence} What you changed can be submitted as a new run.`);
+  showRefusal(
+    sentence.includes("new run") ? sentence : `${sentence} What you changed can be submitted as a new run.`,
+  );
 }

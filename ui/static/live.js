@@ -4,7 +4,7 @@ import { get, renewSession, session, url } from "./server.js";
 
 const FIRST_EVENT_MS = 3000; // proxies that hold back a stream: then ask instead
 const POLL_MS = 1000;
-const RETRY_MS = [500, 1000, 2000, 4000, 8000];
+const RETRY_MS = [300, 600, 1000, 2000];
 
 /** Follow the notebook. `onEvent` gets {rev, runs, state}; `onLink` gets null, or the time the link was lost. */
 export function follow(onEvent, onLink) {

@@ -15,7 +15,9 @@ export function openLog(cell, text) {
     "dialog",
     { class: "sheet", "aria-labelledby": "wb-log-h" },
     h("div", { class: "sheet-h" }, title, h("span", { class: "end" }, copy, close)),
-    text ? h("pre", { class: "log", tabindex: 0 }, text) : h("p", { class: "help" }, "Nothing was written down."),
+    text
+      ? h("pre", { class: "log", tabindex: 0 }, text)
+      : h("p", { class: "help" }, "Nothing was written down."),
   );
   close.addEventListener("click", () => sheet.close());
   sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());

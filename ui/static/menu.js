@@ -10,9 +10,11 @@ export function moreMenu(label, items) {
   const list = h(
     "div",
     { class: "more-list", id, popover: "auto", role: "menu", "aria-label": label },
-    ...items.filter(Boolean).map(([words, act]) =>
-      h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => choose(act) }, words),
-    ),
+    ...items
+      .filter(Boolean)
+      .map(([words, act]) =>
+        h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => choose(act) }, words),
+      ),
   );
   const opener = h(
     "button",

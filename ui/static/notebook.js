@@ -1,11 +1,12 @@
 // The notebook: every run a cell, newest first, the same in every tab.
 
 import { acts, connectActs } from "./acts.js";
-import { announce, h, icon } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { drawCell, updateRunning } from "./cells.js";
 import { takeBack, tooLate } from "./edit.js";
 import { endSending, showProblem } from "./form.js";
-import { allRuns, onLink, onRun, onState, placeNew, queueState, start } from "./runs.js";
+import { drawNotices } from "./notices.js";
+import { allRuns, onLink, onRun, onState, placeNew, start } from "./runs.js";
 import { get } from "./server.js";
 import { updatePlace } from "./slim.js";
 import { drawStrip } from "./strip.js";
@@ -21,7 +22,6 @@ let parts = {};
 let oldest = null; // the id of the last run shown, null once all are here
 let loading = null;
 let loaded = false;
-let lostAt = null;
 
 export function mountNotebook({ element, props, trigger }) {
   view = { element, props, trigger };
@@ -51,10 +51,7 @@ export function mountNotebook({ element, props, trigger }) {
   addEventListener("wb:view", () => location.hash.startsWith("#run-") && show(location.hash.slice(5)));
   onRun(hear);
   onState(showState);
-  onLink((time) => {
-    lostAt = time;
-    showNotice();
-  });
+  onLink(showNotice);
   start().then(() => loadMore(true));
 }
 
@@ -110,7 +107,8 @@ function isInView(element) {
 /** Scroll to a run and put the focus on it; from another view, by the address of the run. */
 export async function show(id) {
   if (currentView() !== "notebook") return void (location.hash = `#run-${id}`);
-  while (!cells.has(id) && (oldest || !loaded)) await (loadMore() ?? new Promise((done) => setTimeout(done, 200)));
+  while (!cells.has(id) && (oldest || !loaded))
+    await (loadMore() ?? new Promise((done) => setTimeout(done, 200)));
   const known = cells.get(id);
   if (!known) return;
   document.body.classList.remove("wb-composing");
@@ -177,16 +175,5 @@ function showEmptiness() {
 }
 
 function showNotice() {
-  const { trouble } = queueState();
-  const notes = [];
-  if (lostAt) {
-    const clock = lostAt.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-    notes.push(`Lost the connection at ${clock}. Runs go on; this page catches up by itself.`);
-  }
-  if (trouble) notes.push(trouble);
-  parts.notice.replaceChildren(
-    ...notes.map((note) =>
-      h("div", { class: "pill-note warn", role: "status" }, icon("warn"), h("span", null, note)),
-    ),
-  );
+  drawNotices(parts.notice);
 }

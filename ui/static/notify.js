@@ -29,7 +29,11 @@ function remember(on) {
 export function notifyButton() {
   if (!("Notification" in window) || !isSecureContext) return null;
   wanted = remembered() && Notification.permission === "granted";
-  const toggle = h("button", { type: "button", class: "btn quiet", "aria-pressed": "false" }, "Tell me when a run ends");
+  const toggle = h(
+    "button",
+    { type: "button", class: "btn quiet", "aria-pressed": "false" },
+    "Tell me when a run ends",
+  );
   const show = () => {
     toggle.setAttribute("aria-pressed", String(wanted));
     toggle.textContent = wanted ? "You are told when a run ends" : "Tell me when a run ends";

@@ -73,7 +73,8 @@ export function mountHead({ element, props, trigger, watch }) {
   });
   const take = () => {
     const { parent, values, form } = props.value;
-    for (const name of FIELDS) if (name in form && name !== "image" && name !== "camera") set(name, form[name]);
+    for (const name of FIELDS)
+      if (name in form && name !== "image" && name !== "camera") set(name, form[name]);
     setParent(parent ? { ...parent, values } : null);
   };
   watch("value", () => {
@@ -190,7 +191,13 @@ export function mountDock({ element }) {
   const line = h("p", null, "Start with a picture");
   const open = h("button", { type: "button", class: "btn primary", onclick: compose }, "New run");
   element.replaceChildren(
-    h("div", { class: "dock", role: "group", "aria-label": "Your draft" }, picture, h("div", null, title, line), open),
+    h(
+      "div",
+      { class: "dock", role: "group", "aria-label": "Your draft" },
+      picture,
+      h("div", null, title, line),
+      open,
+    ),
   );
   onChange(() => {
     const { image } = draft;

@@ -54,7 +54,12 @@ function drawRow(cell, mine) {
     },
     icon("grip"),
   );
-  const state = h("p", { class: "state" }, h("span", { class: "num" }, String(cell.number)), h("span", { class: "place" }));
+  const state = h(
+    "p",
+    { class: "state" },
+    h("span", { class: "num" }, String(cell.number)),
+    h("span", { class: "place" }),
+  );
   if (mine) state.append(h("span", { class: "yours" }, "yours"));
   const column = h(
     "div",
@@ -76,8 +81,8 @@ function rowActs(cell) {
     ["Duplicate", () => acts.duplicate(cell)],
     ["Remix", () => acts.remix(cell)],
   ]);
-  const next = isOwner() && h("button", { type: "button", class: "btn quiet next", onclick: () => acts.next(cell) }, "Run next");
-  next && next.setAttribute("aria-label", `Run ${cell.number} next`);
+  const first = { "aria-label": `Run ${cell.number} next`, class: "btn quiet next" };
+  const next = isOwner() && act("Run next", "next", first);
   const own = mayChange(cell) ? [act("Edit", "edit"), next, act("Remove", "cancel")] : [next];
   return h("div", { class: "acts" }, ...own.filter(Boolean), more);
 }
@@ -127,7 +132,8 @@ function step(event, row, cell) {
   if (to === undefined) return;
   event.preventDefault();
   event.stopPropagation();
-  if (to < 0 || to > last || to === at) return announce(`Run ${cell.number} is ${at ? "last" : "first"} already.`);
+  if (to < 0 || to > last || to === at)
+    return announce(`Run ${cell.number} is ${at ? "last" : "first"} already.`);
   arrange(moved(row, to), row);
   row.scrollIntoView({ block: "nearest" });
   settle(row, cell);

@@ -2,11 +2,12 @@
 
 import { acts } from "./acts.js";
 import { runningActs, updateRunning } from "./cells.js";
-import { button, h, icon } from "./dom.js";
+import { button, h } from "./dom.js";
+import { drawNotices } from "./notices.js";
 import { notifyButton } from "./notify.js";
 import { preview, stageList } from "./progress.js";
 import { drawWaiting, waitingList } from "./queuelist.js";
-import { allRuns, isOwner, onRun, onState, placeNew, queueState, runOf } from "./runs.js";
+import { allRuns, isOwner, onLink, onRun, onState, placeNew, queueState, runOf } from "./runs.js";
 import { get } from "./server.js";
 import { slim } from "./slim.js";
 import { timeOf } from "./times.js";
@@ -51,6 +52,7 @@ export function mountQueue({ element }) {
   waiting.addEventListener("unsettled", draw);
   onRun(hear);
   onState(draw);
+  onLink(draw);
   addEventListener("wb:view", refresh);
   refresh();
 }
@@ -70,7 +72,11 @@ function emptiness() {
       "Press Generate as often as you like: every press puts a run here, and they are made one after " +
         "another, also while this page is closed. A run that waits can be changed, moved and removed.",
     ),
-    h("p", { class: "acts" }, h("button", { type: "button", class: "btn", onclick: () => compose() }, "New run")),
+    h(
+      "p",
+      { class: "acts" },
+      h("button", { type: "button", class: "btn", onclick: () => compose() }, "New run"),
+    ),
   );
 }
 
@@ -105,7 +111,9 @@ function hear(cell, before) {
 
 function draw() {
   if (currentView() !== "queue") return;
-  const line = queueState().line.map(({ id }) => runOf(id)).filter((cell) => cell?.state === "queued");
+  const line = queueState()
+    .line.map(({ id }) => runOf(id))
+    .filter((cell) => cell?.state === "queued");
   const now = allRuns().find((cell) => cell.state === "running");
   drawHead();
   drawNow(now);
@@ -124,15 +132,17 @@ function drawHead() {
   parts.lead.textContent = owner
     ? `Runs are made one after another.${order}`
     : "Runs are made one after another. Only the owner of this notebook changes the order or pauses.";
-  const key = `${paused} ${pause} ${owner} ${busy > 0}`;
+  drawNotices(parts.notice, ...(paused ? [pauseNote(pause, busy, owner)] : []));
+  const key = `${paused} ${owner}`;
   if (parts.control.dataset.key === key) return;
   parts.control.dataset.key = key;
-  parts.control.replaceChildren(...(paused ? [] : [button("Pause", acts.pause, { class: "btn", disabled: !owner })]));
-  const goOn = h("button", { type: "button", class: "btn", onclick: acts.resume, disabled: !owner }, "Go on");
-  const sentence = h("span", null, pause, busy ? " What runs now is finished; nothing new begins." : "");
-  parts.notice.replaceChildren(
-    ...(paused ? [h("div", { class: "pill-note warn", role: "status" }, icon("warn"), sentence, goOn)] : []),
-  );
+  const stop = button("Pause", acts.pause, { class: "btn", disabled: !owner });
+  parts.control.replaceChildren(...(paused ? [] : [stop]));
+}
+
+function pauseNote(why, busy, owner) {
+  const rest = busy ? " What runs now is finished; nothing new begins." : "";
+  return [why + rest, button("Go on", acts.resume, { class: "btn", disabled: !owner })];
 }
 
 function drawNow(cell) {
@@ -152,8 +162,18 @@ function drawNow(cell) {
 }
 
 function drawRunning(cell) {
-  const number = h("a", { class: "num", href: `#run-${cell.id}`, "aria-label": `Run ${cell.number}` }, String(cell.number));
-  const state = h("span", { class: "state" }, h("span", { class: "dot" }), number, h("span", null, cell.status.title));
+  const number = h(
+    "a",
+    { class: "num", href: `#run-${cell.id}`, "aria-label": `Run ${cell.number}` },
+    String(cell.number),
+  );
+  const state = h(
+    "span",
+    { class: "state" },
+    h("span", { class: "dot" }),
+    number,
+    h("span", null, cell.status.title),
+  );
   const caption = h(
     "div",
     { class: "cap" },
@@ -164,7 +184,13 @@ function drawRunning(cell) {
   return h(
     "article",
     { class: "running", "aria-label": `Run ${cell.number}, running` },
-    h("div", { class: "cell-h" }, state, timeOf("left", cell.id), h("span", { class: "end" }, runningActs(cell, acts))),
+    h(
+      "div",
+      { class: "cell-h" },
+      state,
+      timeOf("left", cell.id),
+      h("span", { class: "end" }, runningActs(cell, acts)),
+    ),
     h("div", { class: "cell-b" }, preview(cell), caption),
   );
 }
@@ -174,11 +200,15 @@ function drawEnded() {
   const sorted = cells.toSorted((one, other) => ORDER[one.state] - ORDER[other.state]);
   for (const cell of sorted) {
     if (drawn.get(cell.id)?.cell === cell) continue;
-    drawn.set(cell.id, { cell, element: h("li", { class: "row", "data-state": cell.state }, endedRow(cell)) });
+    drawn.set(cell.id, {
+      cell,
+      element: h("li", { class: "row", "data-state": cell.state }, endedRow(cell)),
+    });
   }
   const list = parts.ended.querySelector(".ended");
   const rows = sorted.map(({ id }) => drawn.get(id).element);
-  if (rows.length !== list.children.length || rows.some((row, at) => row !== list.children[at])) list.replaceChildren(...rows);
+  if (rows.length !== list.children.length || rows.some((row, at) => row !== list.children[at]))
+    list.replaceChildren(...rows);
   parts.ended.hidden = !rows.length;
 }
 

@@ -13,12 +13,23 @@ export function slim(cell, acts) {
   const column = h(
     "div",
     { class: "col" },
-    h("p", { class: bad ? "state bad" : "state" }, bad && icon("warn"), h("span", null, waits ? placeOf(cell).place : title)),
+    h(
+      "p",
+      { class: bad ? "state bad" : "state" },
+      bad && icon("warn"),
+      h("span", null, waits ? placeOf(cell).place : title),
+    ),
     waits && cell.prompt && h("p", { class: "prompt" }, cell.prompt),
     text && h("p", { class: "text" }, text),
     h("p", { class: "small sub" }, ...(waits ? [timeOf("start", cell.id), " "] : []), detail),
   );
-  return h("div", { class: "slim" }, firstFrame(cell), column, h("div", { class: "acts" }, ...slimActs(cell, acts)));
+  return h(
+    "div",
+    { class: "slim" },
+    firstFrame(cell),
+    column,
+    h("div", { class: "acts" }, ...slimActs(cell, acts)),
+  );
 }
 
 /** The small picture of a run: of its video where there is one, else its first frame. */
@@ -42,7 +53,8 @@ function slimActs(cell, acts) {
   if (cell.state === "queued") return queuedActs(cell, acts, act);
   if (cell.state === "done") return [act("Show", "show")];
   const remix = act("Remix", "remix");
-  if (cell.state === "cancelled") return mayChange(cell) ? [act("Run again", "retry", "Run again", { class: "btn" }), remix] : [remix];
+  if (cell.state === "cancelled")
+    return mayChange(cell) ? [act("Run again", "retry", "Run again", { class: "btn" }), remix] : [remix];
   return failedActs(cell, act, remix);
 }
 
@@ -60,7 +72,8 @@ export function queuedActs(cell, acts, act) {
 function failedActs(cell, act, remix) {
   if (!mayChange(cell)) return [remix];
   const first = { class: "btn" };
-  const shorter = cell.smaller && act(`Try ${cell.smaller}`, "smaller", `Try ${cell.smaller} instead of`, first);
+  const shorter =
+    cell.smaller && act(`Try ${cell.smaller}`, "smaller", `Try ${cell.smaller} instead of`, first);
   const retry = shorter ? act("Retry", "retry") : act("Retry", "retry", "Retry", first);
   return [shorter, retry, act("Log", "log", "Log of"), remix].filter(Boolean);
 }
