@@ -1,12 +1,14 @@
 """The whole program is killed, three times in a row and once with the real model."""
 
+import os
 import random
+import signal
 import time
 
 import httpx
 import pytest
 from browsing import ROOT, wait_until
-from chaos_ways import all_ended, all_runs, assert_whole
+from chaos_ways import all_ended, all_runs, assert_whole, lock_holder
 from sqlalchemy import select
 from studio_ways import draft_of, eventually
 
@@ -45,7 +47,10 @@ def test_three_kills_of_the_program_lose_no_run(database, studio, submit, start_
         seen = done(database)
         eventually(lambda n=seen: len(done(database)) > len(n))
         time.sleep(draw.uniform(0, 0.3))
+        worker = lock_holder(database)
         app.kill()
+        if kill == 1:  # a power cut takes the worker too
+            os.kill(worker, signal.SIGKILL)
         assert done(database) >= seen
     studio.set_preferences("visitor", after_unclean_stop="continue")
     start_app()
