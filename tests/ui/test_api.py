@@ -349,13 +349,21 @@ def test_a_picture_that_is_none_is_refused_by_name(ask, tmp_path):
         ask("/submit", image=handle_file(file))
 
 
-def test_no_file_of_this_computer_can_be_taken_for_a_picture(app, ask):
+def test_no_file_of_this_computer_can_be_taken_for_a_picture(app, photo):
     picture = next((app.folder / "model" / "examples").glob("*.png"))
-    for path in (str(picture), f"{app.folder}/gradio/../model/examples/{picture.name}"):
-        for extra in ({}, {"meta": {"_type": "gradio.FileData"}}):
-            sent = {"data": [{"path": path, **extra}]}
-            asked = httpx.post(f"{app.url}/gradio_api/run/submit", json=sent)
-            assert asked.status_code != 200, asked.text
+    rest = ["", "push-in", None, None, None, None, "", "", ""]
+
+    def send(path, **extra):
+        sent = {"data": [{"path": str(path), **extra}, *rest]}
+        return httpx.post(f"{app.url}/gradio_api/run/submit", json=sent)
+
+    marked = {"meta": {"_type": "gradio.FileData"}}
+    for path in (picture, f"{app.folder}/gradio/../model/examples/{picture.name}"):
+        assert "must be a picture file" in send(path).text
+        assert send(path, **marked).status_code != 200
+    with photo.open("rb") as file:
+        [uploaded] = httpx.post(f"{app.url}/gradio_api/upload", files={"files": file}).json()
+    assert send(uploaded, **marked).status_code == 200
 
 
 def test_no_private_event_changes_what_belongs_to_others(app, submit, ask, blocked, photo):
