@@ -124,9 +124,9 @@ def test_a_run_is_doubled_put_first_and_removed(visit, photo):
     ordered(page, second, third + 1, third)
     assert "second" in row(page, third + 1).inner_text()
 
-    page.get_by_role("button", name=f"Run {third} next").click()
+    page.get_by_role("button", name=f"Run next run {third}").click()
     ordered(page, third, second, third + 1)
-    assert row(page, third).get_by_role("button", name=f"Run {third} next").count() == 0
+    assert row(page, third).get_by_role("button", name=f"Run next run {third}").count() == 0
 
     page.get_by_role("button", name=f"Remove run {second}").click()
     ordered(page, third, third + 1)

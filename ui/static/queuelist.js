@@ -81,8 +81,7 @@ function rowActs(cell) {
     ["Duplicate", () => acts.duplicate(cell)],
     ["Remix", () => acts.remix(cell)],
   ]);
-  const first = { "aria-label": `Run ${cell.number} next`, class: "btn quiet next" };
-  const next = isOwner() && act("Run next", "next", first);
+  const next = isOwner() && act("Run next", "next", { class: "btn quiet next" });
   const own = mayChange(cell) ? [act("Edit", "edit"), next, act("Remove", "cancel")] : [next];
   return h("div", { class: "acts" }, ...own.filter(Boolean), more);
 }
