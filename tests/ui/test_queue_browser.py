@@ -44,6 +44,24 @@ def test_dragging_a_run_changes_the_order_in_every_tab(visit, photo):
     ordered(page, fourth, second, third)
 
 
+def test_a_run_that_starts_while_it_is_held_leaves_the_others_in_order(visit, photo):
+    tab, other = visit(), visit()
+    first, second, third, fourth = fill(tab, photo, "forever", "third", "fourth")
+    page = open_queue(tab)
+    ordered(page, second, third, fourth)
+    grip = page.get_by_role("button", name=f"Move run {second}", exact=True).bounding_box()
+    page.mouse.move(grip["x"] + 8, grip["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 8, grip["y"] + 40, steps=4)
+
+    other.cell(first).get_by_role("button", name=f"Cancel run {first}").click()
+    ordered(page, third, fourth)
+    page.mouse.up()
+
+    open_queue(other).get_by_role("button", name=f"Run next run {fourth}").click()
+    ordered(page, fourth, third)
+
+
 def test_the_arrow_keys_move_a_run_and_say_where_it_is(visit, photo):
     tab = visit()
     _, second, third, fourth = fill(tab, photo, "second", "third", "fourth")

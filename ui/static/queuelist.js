@@ -25,6 +25,7 @@ export function waitingList() {
 export function drawWaiting(cells) {
   for (const [id, row] of rows) {
     if (cells.some((cell) => cell.id === id)) continue;
+    if (row.element.classList.contains("held")) held = false; // it was started out of the hand
     row.element.remove();
     rows.delete(id);
   }
@@ -36,7 +37,7 @@ export function drawWaiting(cells) {
 function draw(cell) {
   const known = rows.get(cell.id);
   const mine = isShared() && isMine(cell);
-  if (known?.cell === cell && known.mine === mine) return;
+  if ((known?.cell === cell && known.mine === mine) || known?.element.classList.contains("held")) return;
   const element = drawRow(cell, mine);
   if (known) swap(known.element, element);
   rows.set(cell.id, { cell, mine, element });
