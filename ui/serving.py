@@ -24,6 +24,7 @@ from ui.theme import build_theme
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SPACE_PORT = 7860
 ICON = FOLDER / "icon.svg"
+QUEUE_LOOK_S = 0.02  # Gradio looks for events each millisecond: half the cost of an idle page
 WAITING_EVENTS = 64  # Gradio's own queue holds none of our work; this bounds what others put there
 
 
@@ -73,6 +74,7 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
         os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.data_folder / "gradio")
     page = build_page(studio, place.storage_sentence(studio.settings.data_folder))
     page.queue(max_size=WAITING_EVENTS)
+    page._queue.sleep_when_free = QUEUE_LOOK_S
     _, local_url, share_url = page.launch(
         server_name=place.host,
         server_port=place.port,
