@@ -13,7 +13,8 @@ p95 is the 95th percentile. Linux only: CPU time is read from /proc.
     sse_p95_ms        from the commit of a step until a page has heard of it: 50 pages, one run
                       drawn with a step and a preview each 0.5 s, five runs waiting
     page_cpu_percent  CPU of the page's process meanwhile, of one core; page_idle_percent: with
-                      nobody looking and nothing to do
+                      nobody looking and nothing to do; page_cpu_previews_percent: where each of
+                      the fifty also fetches every preview
     recovery_s        from kill -9 of the worker until the row is queued again and a page knows
     next_step_s       from the same kill until the run's next finished step
     real_next_step_s  the same with the bundled model, which the next worker has to open first
@@ -71,7 +72,7 @@ ROWS = 200
 PAGES = 50
 WAITING = 5
 STEP_S = 0.5
-STEPS = 40  # twenty seconds of drawing
+STEPS = 30  # fifteen seconds of drawing
 CANCELS = 20
 PATIENCE_S = 60.0
 
@@ -151,9 +152,9 @@ def served(book: Notebook, program: Path = LIGHT_APP) -> Iterator[tuple[str, int
 class Pages:
     """Open pages in a process of their own."""
 
-    def __init__(self, address: str, count: int) -> None:
+    def __init__(self, address: str, count: int, *options: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPTS / "listeners.py"), address, str(count)],
+            [sys.executable, str(SCRIPTS / "listeners.py"), address, str(count), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -223,13 +224,16 @@ def statements() -> dict[str, list[float]]:
     return taken
 
 
-def live(book: Notebook, address: str, page: int) -> dict[str, float]:
-    """Fifty pages follow a run that this process makes, so that each commit's time is known."""
+def live(book: Notebook, address: str, page: int, *options: str) -> tuple[list[float], float]:
+    """Fifty pages follow a run that this process makes, so that each commit's time is known.
+
+    The milliseconds from each commit to each page, and the CPU of the page's process in percent.
+    """
     run, *waiting = (book.submit(STEP_S, STEPS) for _ in range(1 + WAITING))
     claim = book.queue.claim("benchmark")
     assert claim is not None
     assert claim.run_id == run.id
-    pages = Pages(address, PAGES)
+    pages = Pages(address, PAGES, *options)
     time.sleep(2 * STEP_S)  # what opening them set off is over
     used, began, commits = cpu_seconds(page), time.monotonic(), []
     for step in range(1, STEPS + 1):
@@ -245,9 +249,7 @@ def live(book: Notebook, address: str, page: int) -> dict[str, float]:
         for stream in streams
         for committed, rev in commits
     ]
-    return {"sse_ms": statistics.median(delays), "sse_p95_ms": p95(delays)} | {
-        "page_cpu_percent": share
-    }
+    return delays, share
 
 
 def _draw(book: Notebook, claim: Claim, step: int) -> tuple[float, int]:
@@ -308,7 +310,9 @@ def measure(repeat: int) -> dict[str, float]:
     ):
         time.sleep(2)
         figures["page_idle_percent"] = idle_percent(page)
-        figures |= live(book, address, page)
+        delays, figures["page_cpu_percent"] = live(book, address, page)
+        figures |= {"sse_ms": statistics.median(delays), "sse_p95_ms": p95(delays)}
+        _, figures["page_cpu_previews_percent"] = live(book, address, page, "previews")
         lock.release()
         taken = cancels(book)
         figures |= {"cancel_ms": statistics.median(taken), "cancel_p95_ms": p95(taken)}
@@ -342,7 +346,7 @@ def main() -> None:
     for name, value in figures.items():
         unit = {"ms": "ms", "percent": "%", "s": "s"}[name.rpartition("_")[2]]
         target = f"target {TARGETS[name]:g}" if name in TARGETS else ""
-        print(f"{name:24}{value:8.2f} {unit:4}{target}".rstrip())
+        print(f"{name:26}{value:8.2f} {unit:4}{target}".rstrip())
     if options.json:
         print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
