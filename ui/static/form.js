@@ -201,7 +201,7 @@ function showReadiness() {
 
 // "About 18 s once it starts": the figure comes first and is bold.
 function setEstimate(line) {
-  const [, figure, rest] = /^(About [\d][^,.]*? (?:s|min)(?=[ ,.]))(.*)$/.exec(estimate) ?? [];
+  const [, figure, rest] = /^(About \d+ (?:h|min|s)(?: \d+ (?:min|s))?)(.*)$/.exec(estimate) ?? [];
   line.replaceChildren(...(figure ? [h("b", null, figure), rest] : [estimate]));
 }
 

@@ -1,6 +1,10 @@
-// Times left, counted down here between events. A time that was said never grows, unless somebody was put in front.
+// Times left, counted down here between events. What a run still needs never grows; when it starts may be later
+// once the line has changed, which the server knows.
 
 import { h } from "./dom.js";
+
+const WAITS = "waits";
+const LATE_MS = 1500; // an event that came late must not let a time grow by itself
 
 const promises = new Map(); // run id -> {key, ahead, end}: when it ends or starts, on the page's own clock
 let paused = false;
@@ -24,14 +28,12 @@ export function hearTimes(runs, state) {
   const known = new Set();
   for (const cell of runs.filter(({ state }) => state === "running")) {
     known.add(cell.id);
-    promise(cell.id, `running ${cell.attempt}`, [], cell.eta_s);
+    promise(cell.id, `running ${cell.attempt}`, 0, cell.eta_s);
   }
-  const ahead = [];
-  for (const { id, eta_s: eta } of state.line) {
+  state.line.forEach(({ id, eta_s: eta }, ahead) => {
     known.add(id);
-    promise(id, "queued", ahead, eta);
-    ahead.push(id);
-  }
+    promise(id, WAITS, ahead, eta);
+  });
   for (const id of promises.keys()) if (!known.has(id)) promises.delete(id);
   refresh();
 }
@@ -40,8 +42,8 @@ function promise(id, key, ahead, seconds) {
   if (seconds === null) return void promises.delete(id);
   const before = promises.get(id);
   const end = performance.now() + 1000 * seconds;
-  const holds = before?.key === key && ahead.every((other) => before.ahead.includes(other));
-  promises.set(id, { key, ahead: [...ahead], end: holds ? Math.min(end, before.end) : end });
+  const holds = before?.key === key && (key !== WAITS || end - before.end < LATE_MS);
+  promises.set(id, { key, ahead, end: holds ? Math.min(end, before.end) : end });
 }
 
 function secondsLeft(id) {
@@ -68,7 +70,7 @@ const WORDS = {
     const seconds = secondsLeft(id);
     if (seconds === null) return "Start time: estimating.";
     if (seconds >= 1) return `Starts in about ${duration(seconds)}.`;
-    return busy || promises.get(id).ahead.length ? "Starts any moment." : "Starts at once.";
+    return busy || promises.get(id).ahead ? "Starts any moment." : "Starts at once.";
   },
 };
 
