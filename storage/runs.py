@@ -7,7 +7,7 @@ everything after it.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session, defer
 
@@ -15,16 +15,18 @@ from storage.files import Attempt
 from storage.tables import Asset, Counter, Run
 
 MAX_PAGE = 200
+COUNTERS = Counter.metadata.tables["counters"]
+ADVANCE = (  # part of every change, so it is put together once
+    insert(COUNTERS)
+    .values(name=bindparam("counter"), value=1)
+    .on_conflict_do_update(index_elements=[COUNTERS.c.name], set_={"value": COUNTERS.c.value + 1})
+    .returning(COUNTERS.c.value)
+)
 
 
 def next_value(session: Session, counter: str) -> int:
     """Advance a counter and return its new value."""
-    statement = insert(Counter).values(name=counter, value=1)
-    value = session.scalar(
-        statement.on_conflict_do_update(
-            index_elements=[Counter.name], set_={"value": Counter.value + 1}
-        ).returning(Counter.value)
-    )
+    value = session.connection().scalar(ADVANCE, {"counter": counter})
     assert isinstance(value, int)
     return value
 
