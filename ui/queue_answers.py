@@ -89,7 +89,6 @@ async def resume(studio: Studio, request: Request) -> dict[str, Any]:
 async def log(studio: Studio, request: Request) -> dict[str, Any]:
     """What the worker wrote down about a failed run, for whoever may change the run."""
     run_id, visitor = request.path_params["run"], visitor_of(request)
-
     return {"text": await run_in_threadpool(studio.diagnose, run_id, visitor)}
 
 

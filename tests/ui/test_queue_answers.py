@@ -4,7 +4,7 @@ import pytest
 from sample_runs import CARD, PROMPT
 from test_routes import finished, submit
 
-from studio.identity import visitor_id
+from studio.identity import Ownership, visitor_id
 from ui.composer import fill_again, fill_from
 from ui.composer import submit as press
 from ui.forms import FIELDS, clean_form
@@ -21,9 +21,9 @@ def three(studio, client):
 
 
 @pytest.fixture
-def for_guests(studio, monkeypatch):
+def for_guests(monkeypatch):
     """The same notebook where the page is not on the owner's own computer."""
-    monkeypatch.setattr(type(studio), "is_owner", lambda self, visitor: False)
+    monkeypatch.setattr(Ownership, "is_owner", lambda self, key: False)
 
 
 def line(client):
