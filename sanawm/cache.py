@@ -133,9 +133,14 @@ def _read(path: Path, key: str) -> Entry:
     The tensors are copied out of the mapped file, so that they lie in memory as computed ones do:
     aligned, which decides the order of some sums, and whatever becomes of the file.
     """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
+    except RuntimeError as error:  # torch opens the file a second time
+        if path.exists():
+            raise
+        raise FileNotFoundError(f"{path} went while it was read") from error
     seconds = metadata.get("seconds", "")
     if metadata.get("digest") != _digest(key, seconds, tensors):
         raise ValueError("its content is not what was written")

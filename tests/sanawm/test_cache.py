@@ -36,6 +36,23 @@ def test_an_unknown_key_is_a_miss(tmp_path):
     assert TensorCache(tmp_path / "absent", 2**20).get("a") is None
 
 
+def test_an_entry_that_goes_while_it_is_read_is_a_miss(tmp_path, monkeypatch):
+    kept = TensorCache(tmp_path, 2**20)
+    kept.put("a", TENSORS, seconds=0.1)
+    opened = cache.safe_open
+
+    def open_what_goes(path, **options):
+        path.unlink()
+        raise RuntimeError("unable to open file")  # what torch says of a file that is gone
+
+    monkeypatch.setattr(cache, "safe_open", open_what_goes)
+    assert kept.get("a") is None
+
+    monkeypatch.setattr(cache, "safe_open", opened)
+    kept.put("a", TENSORS, seconds=0.1)
+    assert kept.get("a") is not None
+
+
 DAMAGES = {
     "empty": lambda whole: b"",
     "one byte": lambda whole: b"\x08",
