@@ -6,7 +6,8 @@ p95 is the 95th percentile. Linux only: CPU time is read from /proc.
 
     enqueue_ms        what a press on Generate costs at the server until the row is committed:
                       the draft checked, its camera path resolved and kept, the row queued
-    add_ms            the last part of it alone, the queue's own statement
+    add_ms            the last part of it alone, the queue's own transaction
+    submit_ms         the whole of it, until the answer to the press is there
     claim_ms          a worker takes the next of two hundred waiting runs
     cancel_queued_ms  from the press on Cancel until a waiting run's row says cancelled
     cancel_ms         the same for a run that is being made, in steps of 10 ms
@@ -28,39 +29,29 @@ if __name__ == "__main__":
     del sys.path[0]
 
 import argparse
-import itertools
 import json
 import os
 import signal
 import statistics
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(1, f"{sys.path[0]}/scripts")
 
-import environment
 import light_app
-import live_page
 from filelock import FileLock
+from light_notebook import REAL_APP, Heard, Notebook, Pages, children, cpu_seconds, notebook, served
 
-from storage.database import Database
-from storage.queue import Claim, Queue
+from storage.queue import Claim
 from storage.tables import Run
 from studio import submission
 from studio.models import ModelShelf
-from studio.settings import Settings
 from studio.studio import Studio
-from studio.views import Draft, RunView
 from studio.worker import GPU_LOCK
 
-SCRIPTS = environment.ROOT / "scripts"
-LIGHT_APP, REAL_APP = SCRIPTS / "light_app.py", environment.ROOT / "app.py"
 CORES = 2
 TARGETS = {
     "enqueue_ms": 5.0,
@@ -74,124 +65,11 @@ WAITING = 5
 STEP_S = 0.5
 STEPS = 30  # fifteen seconds of drawing
 CANCELS = 20
-PATIENCE_S = 60.0
 
 
-class Notebook:
-    """A data folder, seen from this process like from a second app without a worker."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data_folder=folder)
-        self.database = Database.open(folder)
-        self.queue = Queue(self.database, max_queued=2 * ROWS)
-        self.studio = Studio(self.settings, self.database, local_owner=True)
-        example = self.studio.examples()[0]
-        self._image = self.studio.use_example(example.id).sha256
-        self._clicks = itertools.count()
-
-    def draft(self, step_s: float, steps: int = 100) -> Draft:
-        """A run of so many steps that take so long each."""
-        return Draft(
-            image_sha256=self._image,
-            prompt=f"{step_s} s a step",
-            path_source={"kind": "preset", "preset": "push-in"},
-            num_frames=17,
-            num_inference_steps=steps,
-            guidance_scale=1.0,
-        )
-
-    def click(self) -> str:
-        """A client key nobody used yet."""
-        return f"benchmark-{next(self._clicks)}"
-
-    def submit(self, step_s: float, steps: int = 100) -> RunView:
-        """What a press on Generate does."""
-        return self.studio.submit(self.draft(step_s, steps), self.click(), "benchmark")
-
-    def cancel(self, run: RunView) -> None:
-        """What a press on Cancel does."""
-        self.studio.cancel(run.id, "benchmark")
-
-    def wait_for(self, run: RunView, condition: Callable[[Run], bool]) -> Run:
-        """The run's row as soon as it is so; looked at every other millisecond."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            with self.database.read() as session:
-                row = session.get_one(Run, run.id)
-            if condition(row):
-                return row
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"run {row.number} is {row.state}, attempt {row.attempt}")
-            time.sleep(0.002)
-
-
-@contextmanager
-def notebook() -> Iterator[Notebook]:
-    """A fresh data folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        book = Notebook(Path(folder))
-        try:
-            yield book
-        finally:
-            book.database.close()
-
-
-@contextmanager
-def served(book: Notebook, program: Path = LIGHT_APP) -> Iterator[tuple[str, int]]:
-    """The app on a notebook: its address and its process."""
-    before = children(os.getpid())
-    settings = {
-        "WANDERBOOK_DATA": str(book.settings.data_folder),
-        "PYTHONPATH": os.pathsep.join([str(environment.ROOT), str(SCRIPTS)]),
-    }
-    with live_page.serve([str(program)], settings) as (address, _):
-        [process] = children(os.getpid()) - before
-        yield address, process
-
-
-class Pages:
-    """Open pages in a process of their own."""
-
-    def __init__(self, address: str, count: int, *options: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPTS / "listeners.py"), address, str(count), *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        if self._process.stdout.readline() != "ready\n":
-            raise RuntimeError("the pages could not be opened")
-
-    def heard(self, rev: int) -> list[list[tuple[float, int, dict[str, str]]]]:
-        """Close them once they know a revision; for each page, when it heard of which."""
-        answer, _ = self._process.communicate(f"{rev}\n")
-        streams: list[list[tuple[float, int, dict[str, str]]]] = json.loads(answer)
-        return streams
-
-
-def first_word(stream: list[tuple[float, int, dict[str, str]]], rev: int) -> float:
+def first_word(stream: Heard, rev: int) -> float:
     """When a page first heard of a revision or of one after it."""
     return min(seconds for seconds, heard, _ in stream if heard >= rev)
-
-
-def children(process: int) -> set[int]:
-    """The processes a process has started and not buried."""
-    found = set()
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:  # ended while we looked
-            continue
-        if int(fields[1]) == process:
-            found.add(int(file.parent.name))
-    return found
-
-
-def cpu_seconds(process: int) -> float:
-    """What a process has used so far, all its threads together."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def milliseconds(action: Callable[[], Any]) -> float:
@@ -201,16 +79,29 @@ def milliseconds(action: Callable[[], Any]) -> float:
     return 1000 * (time.perf_counter() - begin)
 
 
+def stamp_commits(studio: Studio) -> list[float]:
+    """From now on, when each new run was committed: the queue returns right after."""
+    add, stamps = studio._queue.add, []
+
+    def stamped(*arguments: Any, **options: Any) -> Run:
+        run = add(*arguments, **options)
+        stamps.append(time.perf_counter())
+        return run
+
+    studio._queue.add = stamped
+    return stamps
+
+
 def statements() -> dict[str, list[float]]:
     """What single calls cost in a notebook of some hundred runs, with no page and no worker."""
-    taken: dict[str, list[float]] = {name: [] for name in ("enqueue", "cancel_queued")}
+    taken: dict[str, list[float]] = {"enqueue": [], "submit": [], "cancel_queued": []}
     with notebook() as book:
+        committed = stamp_commits(book.studio)
         for _ in range(ROWS):
-            draft, click = book.draft(0.01), book.click()
-            taken["enqueue"].append(
-                milliseconds(lambda d=draft, c=click: book.studio.submit(d, c, "benchmark"))
-            )
-            run = book.studio.runs(limit=1)[0]
+            draft, click, begin = book.draft(0.01), book.click(), time.perf_counter()
+            run = book.studio.submit(draft, click, "benchmark")
+            taken["submit"].append(1000 * (time.perf_counter() - begin))
+            taken["enqueue"].append(1000 * (committed[-1] - begin))
             taken["cancel_queued"].append(milliseconds(lambda r=run: book.cancel(r)))
         model = ModelShelf(book.settings).default()
         rows = [
