@@ -23,7 +23,7 @@ class InputReader:
 
     def __init__(self, parts: ModelParts, caches: RunCaches) -> None:
         self._parts = parts
-        self._caches = caches
+        self.caches = caches
 
     def texts(self, request: GenerationRequest) -> tuple[Tensor, Tensor]:
         """Embeddings (B, L, D) and mask (B, L): [negative, positive], or only the prompt."""
@@ -35,7 +35,7 @@ class InputReader:
     def first_latent(self, picture: Picture) -> Tensor:
         """The latent (1, C, 1, H, W) of the first frame."""
         autoencoder, deciding = self._parts.autoencoder, picture_parts(self._parts, picture)
-        return self._caches.through(
+        return self.caches.through(
             "latents", deciding, lambda: {"latent": autoencoder.encode(picture.pixels_BCFHW)}
         )["latent"]
 
@@ -47,7 +47,7 @@ class InputReader:
             return CameraInputs(*camera_inputs(path, card, size))._asdict()
 
         deciding = camera_parts(card, path, size)
-        return CameraInputs(**self._caches.through("features", deciding, compute))
+        return CameraInputs(**self.caches.through("features", deciding, compute))
 
     def _text(self, prompt: str, *, negative: bool) -> Tensor:
         encoder = self._parts.text_encoder
@@ -56,4 +56,4 @@ class InputReader:
         def compute() -> Tensors:
             return {"text": encoder.encode(prompt, negative=negative)}
 
-        return self._caches.through("text", deciding, compute, opening=encoder.open)["text"]
+        return self.caches.through("text", deciding, compute, opening=encoder.open)["text"]

@@ -137,7 +137,7 @@ class SanaWMPipeline:
         deciding = drawing_parts(self.parts, request, picture)
         found = caches.recall("stage1", deciding)
         if found is not None:
-            yield from self._skip_drawing(request, picture, found["latents"], log)
+            yield from self._skip_drawing(request, picture, found["latents"], caches, log)
             return found["latents"]
         inputs = InputReader(self.parts, caches)
         latents_BCTHW = yield from self._draw_anew(request, picture, inputs, wants_end, log)
@@ -157,11 +157,11 @@ class SanaWMPipeline:
         yield Progress(stage="prompt", step=0, total=1)
         text_BLD, mask_BL = inputs.texts(request)
         log.finish("prompt")
-        yield Progress(stage="prompt", step=1, total=1)
+        yield Progress(stage="prompt", step=1, total=1, savings=inputs.caches.savings)
         yield Progress(stage="first_frame", step=0, total=1)
         first_BCTHW = inputs.first_latent(picture)
         log.finish("first_frame")
-        yield Progress(stage="first_frame", step=1, total=1)
+        yield Progress(stage="first_frame", step=1, total=1, savings=inputs.caches.savings)
         camera = inputs.camera(request, picture)
         with log.in_transformer():
             velocity = self._prepare(request, text_BLD, mask_BL, camera)
@@ -170,13 +170,18 @@ class SanaWMPipeline:
         return (yield from self._draw(request, velocity, start_BCTHW, preview, wants_end, log))
 
     def _skip_drawing(
-        self, request: GenerationRequest, picture: Picture, latents_BCTHW: Tensor, log: RunLog
+        self,
+        request: GenerationRequest,
+        picture: Picture,
+        latents_BCTHW: Tensor,
+        caches: RunCaches,
+        log: RunLog,
     ) -> Iterator[Progress]:
         """Tell the stages up to drawing as done, with the last preview: the latents are known."""
         for stage in STAGES[: STAGES.index("drawing")]:
             yield Progress(stage=stage, step=0, total=1)
             log.finish(stage)
-            yield Progress(stage=stage, step=1, total=1)
+            yield Progress(stage=stage, step=1, total=1, savings=caches.savings)
         total = request.num_inference_steps
         yield Progress(stage="drawing", step=0, total=total)
         preview = LatentPreview(latents_BCTHW[:, :, :1], picture.pixels_BCFHW[:, :, 0])

@@ -19,6 +19,7 @@ class Progress:
     step: int
     total: int
     preview: bytes | None = field(default=None, repr=False)  # a small WebP, while drawing
+    savings: dict[str, float] = field(default_factory=dict)  # seconds each cache has saved so far
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,6 +96,11 @@ class RunCaches:
             for kind, hits in self._asked.items()
         }
 
+    @property
+    def savings(self) -> dict[str, float]:
+        """Seconds saved by each kind that had all it was asked for."""
+        return {kind: use["saved_s"] for kind, use in self.report().items() if use["hit"]}
+
     def _key(self, kind: CacheKind, deciding: Mapping[str, Any]) -> str:
         return content_key({"kind": kind, "of": deciding, "numerics": self._numerics})
 

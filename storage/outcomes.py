@@ -21,7 +21,8 @@ DIED_TWICE = (
 def requeue(session: Session, run: Run) -> None:
     """Let a run wait as if it had never been started."""
     run.state, run.stage, run.step, run.total, run.preview = "queued", "", 0, 0, ""
-    run.started_at, run.ended_at, run.error, run.timings = None, None, "", {}
+    run.started_at, run.ended_at, run.error = None, None, ""
+    run.timings, run.savings = {}, {}
     touch(session, run)
 
 

@@ -187,6 +187,7 @@ class Queue:
         total: int,
         preview: str | None = None,
         timings: dict[str, float] | None = None,
+        savings: dict[str, float] | None = None,
     ) -> Hold:
         """Renew the lease and show how far the run is; what is None stays as it was."""
         with self._database.write() as session:
@@ -196,6 +197,7 @@ class Queue:
                 run.stage, run.step, run.total = stage, step, total
                 run.preview = run.preview if preview is None else preview
                 run.timings = run.timings if timings is None else timings
+                run.savings = run.savings if savings is None else savings
                 touch(session, run)
         return hold
 

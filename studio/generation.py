@@ -86,6 +86,7 @@ class Generation:
         self._stopping = stopping
         self._folder = database.folder.attempt(claim.run_id, claim.attempt)
         self._timings: dict[str, float] = {}
+        self._savings: dict[str, float] = {}
         self._stage, self._stage_began, self._step = "", time.monotonic(), 0
         self._wants_end = threading.Event()  # a person wants what there is after the step in hand
 
@@ -124,6 +125,7 @@ class Generation:
 
     def _show(self, progress: Progress) -> None:
         self._step = progress.step if progress.stage == "drawing" else self._step
+        self._savings |= progress.savings
         preview = self._keep_preview(progress)
         self._report(progress.stage, progress.step, progress.total, preview)
         for old in self._previews()[:-KEPT_PREVIEWS]:
@@ -155,7 +157,6 @@ class Generation:
 
     def _tell(self, stage: str, step: int, total: int, preview: str | None) -> Hold:
         """What the queue says to a report. A locked database misses one, and the run goes on."""
-        timings = dict(self._timings)
         try:
             return self._queue.report(
                 self._claim,
@@ -163,7 +164,8 @@ class Generation:
                 step=step,
                 total=total,
                 preview=preview,
-                timings=timings,
+                timings=dict(self._timings),
+                savings=dict(self._savings),
             )
         except DatabaseUnavailableError as error:
             logger.warning("a report was missed: %s", error)

@@ -286,3 +286,15 @@ def test_misses_are_in_the_log_for_whoever_looks(make, make_request, policy, cap
     with caplog.at_level(logging.DEBUG, logger="sanawm"):
         make(make_request(), policy)
     assert [f"nothing kept: {kind}" in caplog.text for kind in CACHE_KINDS] == [True] * 4
+
+
+def test_what_a_cache_saved_is_told_with_the_stage_it_saved(
+    pipeline, make, make_request, policy, tmp_path
+):
+    request, policy = make_request(), replace(policy, keep_stage1=False)
+    make(request, policy)
+    told = {}
+    for event in pipeline.generate(request, tmp_path / "clip.mp4", caches=policy):
+        if getattr(event, "stage", "") in ("prompt", "first_frame") and event.step == 1:
+            told[event.stage] = set(event.savings)
+    assert told == {"prompt": {"text"}, "first_frame": {"text", "latents"}}

@@ -25,7 +25,7 @@ class SmallRunner:
         self.threads = threads
 
     def run(self, job_spec, folder, wants_end):
-        yield Progress(stage="prompt", step=1, total=1)
+        yield Progress(stage="prompt", step=1, total=1, savings={"text": 1.5})
         stopped_at = None
         for step in range(1, STEPS + 1):
             if step == 2:

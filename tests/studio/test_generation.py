@@ -83,6 +83,7 @@ def test_a_running_run_shows_its_stage_preview_and_times(studio, database, submi
     assert (view.state, view.stage, view.total) == ("running", "drawing", 4)
     assert "/a1/preview-1.webp?" in view.preview
     assert set(view.timings) == {"opening", "prompt"}
+    assert view.savings == {"text": 1.5}
     (database.folder.root / "go").touch()
     thread.join()
     assert studio.run(run.id).preview == ""
