@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import httpx
+import pytest
 from browsing import ROOT
 from chaos_ways import all_ended, all_runs, assert_whole, finish_everything, lock_holder, parent_of
 from studio_ways import eventually
@@ -24,6 +25,7 @@ def duplicate(app, run, key):
     assert response.status_code == 200, response.text
 
 
+@pytest.mark.slow
 def test_two_apps_on_one_folder_make_one_run_at_a_time_and_each_takes_over(
     database, studio, submit, start_app
 ):
