@@ -98,8 +98,9 @@ def test_an_app_told_to_end_inside_a_long_step_puts_the_run_back(
     run, _ = submit("until told, a lamp"), submit()
     app = start_app()
     eventually(lambda: database.folder.attempt(run.id, 1).joinpath("preview-1.webp").exists())
-    worker = lock_holder(database)
+    worker, pages = lock_holder(database), listen(app, 3)  # a server waits for open streams
     assert app.stop() == 0
+    pages.communicate("0\n")
     assert not Path(f"/proc/{worker}").exists()
     assert [(one.state, one.attempt) for one in all_runs(database)] == [
         ("queued", 1),
