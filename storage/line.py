@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from storage.runs import next_value
 from storage.tables import Job, Run
 
+LAST = select(func.max(Job.position))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
@@ -79,7 +81,7 @@ def waiting_of(session: Session, visitor: str) -> int:
 
 def append(session: Session, run: Run, attempt: int) -> None:
     """A job at the end of the line, for a run that may be new itself."""
-    last = session.scalar(select(func.max(Job.position))) or 0
+    last = session.scalar(LAST) or 0
     session.add(run)
     session.flush()  # the job's row names the run's
     session.add(Job(run_id=run.id, attempt=attempt, position=last + 1))

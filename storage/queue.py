@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from storage import line
@@ -23,6 +23,10 @@ from storage.settings import read_setting, write_setting
 from storage.tables import Job, Run
 
 PAUSED = "queue_paused"
+
+# Put together once: a press on Generate waits for them.
+KNOWN = select(Run.id).where(Run.client_key == bindparam("key"))
+WAITING = select(func.count()).where(Job.worker.is_(None))
 
 Hold = Literal["held", "cancel", "keep", "lost"]
 
@@ -62,7 +66,7 @@ class Queue:
         Asked before anything is prepared; `add` asks again, under the lock.
         """
         with self._database.read() as session:
-            known = session.scalar(select(Run.id).where(Run.client_key == client_key))
+            known = session.scalar(KNOWN, {"key": client_key})
             if known is None:
                 self._admit(session, visitor if limited else None)
             return known
@@ -74,9 +78,9 @@ class Queue:
         should follow; it goes to the end of the line where that one does not wait.
         """
         with self._database.write() as session:
-            known = session.scalar(select(Run).where(Run.client_key == run.client_key))
-            if known is not None and run.client_key is not None:
-                return known
+            known = session.scalar(KNOWN, {"key": run.client_key})
+            if known is not None:
+                return session.get_one(Run, known)
             self._admit(session, run.visitor if limited else None)
             run.number = next_value(session, "number")
             run.state, run.created_at = "queued", self._clock()
@@ -262,7 +266,7 @@ class Queue:
 
     def _admit(self, session: Session, visitor: str | None) -> None:
         """Refuse where the line is full, or this visitor's part of it."""
-        count = session.scalar(select(func.count()).where(Job.worker.is_(None))) or 0
+        count = session.scalar(WAITING) or 0
         if count >= self._max_queued:
             raise QueueFullError(
                 f"{count} runs are waiting already, and no more fit. "

@@ -6,6 +6,7 @@ What the run's row holds after this decides every pixel; the worker resolves not
 import secrets
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ulid import ULID
@@ -54,28 +55,21 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
 
     The seed is drawn here, and the camera path resolved and kept among the assets.
     """
-    folder = database.folder
     with database.read() as session:
         image = session.get(Asset, draft.image_sha256)
-    if image is None or image.extension == "npz":
-        raise InvalidRequestError("Choose a first frame to begin.", field="image")
-    path = resolve_path(draft.path_source, draft.num_frames, model.card)
-    request = GenerationRequest(
-        image=folder.asset(image.sha256, image.extension),
-        prompt=draft.prompt.strip(),
-        negative_prompt=draft.negative_prompt.strip(),
-        camera_path=path,
-        num_frames=draft.num_frames,
-        seed=secrets.randbelow(DRAWN_SEEDS) if draft.seed is None else draft.seed,
-        num_inference_steps=draft.num_inference_steps,
-        guidance_scale=draft.guidance_scale,
-    )
-    check_request(request, model.card)
+        if image is None or image.extension == "npz":
+            raise InvalidRequestError("Choose a first frame to begin.", field="image")
+        request = _request(draft, model.card, database.folder.asset(image.sha256, image.extension))
+        path = request.camera_path
+        path_sha256 = database.folder.store_asset(path.to_npz(), "npz")
+        is_known = session.get(Asset, path_sha256) is not None
+    if not is_known:
+        _add_path(database, path_sha256)
     return {
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "image_sha256": image.sha256,
-        "path_sha256": _store_path(database, path),
+        "path_sha256": path_sha256,
         "path_source": path.source,
         "path_points": path_points(path),
         "num_frames": request.num_frames,
@@ -114,13 +108,24 @@ def shortened(draft: Draft, num_frames: int) -> Draft:
     return replace(draft, num_frames=num_frames, path_source=source)
 
 
-def _store_path(database: Database, path: CameraPath) -> str:
-    """Keep the poses among the assets, where they may be already."""
-    sha256 = database.folder.store_asset(path.to_npz(), "npz")
-    with database.read() as session:
-        known = session.get(Asset, sha256) is not None
-    if not known:
-        now = time.time()
-        with database.write() as session:
-            session.merge(Asset(sha256=sha256, extension="npz", width=0, height=0, created_at=now))
-    return sha256
+def _request(draft: Draft, card: ModelCard, image: Path) -> GenerationRequest:
+    """The draft as the model will get it, checked; the seed is drawn here."""
+    request = GenerationRequest(
+        image=image,
+        prompt=draft.prompt.strip(),
+        negative_prompt=draft.negative_prompt.strip(),
+        camera_path=resolve_path(draft.path_source, draft.num_frames, card),
+        num_frames=draft.num_frames,
+        seed=secrets.randbelow(DRAWN_SEEDS) if draft.seed is None else draft.seed,
+        num_inference_steps=draft.num_inference_steps,
+        guidance_scale=draft.guidance_scale,
+    )
+    check_request(request, card)
+    return request
+
+
+def _add_path(database: Database, sha256: str) -> None:
+    """Name the stored poses among the assets; another press may be doing the same."""
+    now = time.time()
+    with database.write() as session:
+        session.merge(Asset(sha256=sha256, extension="npz", width=0, height=0, created_at=now))
