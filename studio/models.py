@@ -58,8 +58,11 @@ class ModelShelf:
 
     def find(self, name: str) -> Model:
         """The model of this name; the default where no name is given."""
+        folder = self._settings.model_folder
         if not name:
             return self.default()
+        if (folder / CARD_FILE).exists() and (model := self.default()).card.name == name:
+            return model  # nearly always, and the others need not be read
         for model in self.all():
             if model.card.name == name:
                 return model

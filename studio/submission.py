@@ -3,9 +3,11 @@
 What the run's row holds after this decides every pixel; the worker resolves nothing again.
 """
 
+import json
 import secrets
 import time
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,19 @@ DRAWN_SEEDS = 1_000_000  # seeds we draw have at most six digits, so that people
 def resolve_path(source: dict[str, Any], num_frames: int, card: ModelCard) -> CameraPath:
     """The poses a path source stands for; InvalidRequestError names the segment that is wrong."""
     check_length(num_frames, card)
-    return resolve_source(source, num_frames, card)
+    return _resolved(json.dumps(source, sort_keys=True), num_frames, card)
+
+
+@lru_cache(maxsize=64)
+def _resolved(source: str, num_frames: int, card: ModelCard) -> CameraPath:
+    """The live check of a path and the press on Generate that follows it ask for the same poses."""
+    return resolve_source(json.loads(source), num_frames, card)
+
+
+@lru_cache(maxsize=64)
+def _packed(source: str, num_frames: int, card: ModelCard) -> bytes:
+    """The poses as they are kept among the assets."""
+    return _resolved(source, num_frames, card).to_npz()
 
 
 def path_points(path: CameraPath) -> list[list[float]]:
@@ -61,7 +75,8 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
             raise InvalidRequestError("Choose a first frame to begin.", field="image")
         request = _request(draft, model.card, database.folder.asset(image.sha256, image.extension))
         path = request.camera_path
-        path_sha256 = database.folder.store_asset(path.to_npz(), "npz")
+        packed = _packed(json.dumps(draft.path_source, sort_keys=True), path.num_frames, model.card)
+        path_sha256 = database.folder.store_asset(packed, "npz")
         is_known = session.get(Asset, path_sha256) is not None
     if not is_known:
         _add_path(database, path_sha256)
