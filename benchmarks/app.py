@@ -10,11 +10,17 @@ clip, driven through the real page in Chromium, on two cores. Seconds of wall-cl
     page_seconds_over_bare  the difference: what our page costs over Gradio itself
 """
 
+import sys
+
+# Run as a program, this file's folder comes first in the search, and `queue.py` in it would be
+# taken for the standard library's. Drop it before anything else is imported.
+if __name__ == "__main__":
+    del sys.path[0]
+
 import argparse
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence

@@ -8,10 +8,16 @@ pipeline does, and takes the clip once. Timed in one process by CPU time, in the
 theirs, theirs, ours, so that a machine that gets slower or faster is fair to both.
 """
 
+import sys
+
+# Run as a program, this file's folder comes first in the search, and `queue.py` in it would be
+# taken for the standard library's. Drop it before anything else is imported.
+if __name__ == "__main__":
+    del sys.path[0]
+
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -164,3 +164,12 @@ def test_vendored_files_are_as_published():
     }
 
     assert found == vendored()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+def test_a_benchmark_starts_although_one_of_them_is_called_queue(path):
+    done = subprocess.run(
+        [sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--json" in done.stdout
