@@ -78,9 +78,7 @@ class Supervisor:
         try:
             self._queue.release_worker(self._worker)
             self._mark("stopped")
-        except (
-            DatabaseUnavailableError
-        ):  # the next program finds the job, and counts a death for it
+        except DatabaseUnavailableError:  # the next program finds the job and counts a death
             logger.exception("the end of the worker could not be written down")
 
     def _supervise(self) -> None:
@@ -93,9 +91,7 @@ class Supervisor:
                     return
                 logger.warning("the worker ended with code %s and is started again", code)
                 self._mark("starting")
-            except (
-                Exception
-            ):  # no memory for a process, a locked database: none may end this thread
+            except Exception:  # no memory, a locked database: nothing may end this thread
                 logger.exception("no worker could be kept running; another try follows")
             if time.monotonic() - began > HEALTHY_S:
                 delay_s = self._first_delay_s
