@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from typing import NoReturn
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
@@ -71,8 +72,12 @@ def _refuse(error: Exception, code: int) -> int:
     return code
 
 
-if __name__ == "__main__":
-    code = main()
+def end(code: int) -> NoReturn:
+    """End at once: all is closed by now, and taking a large interpreter down takes seconds."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # all is closed by now; taking a large interpreter down would take seconds more
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    end(main())

@@ -19,6 +19,7 @@ p95 is the 95th percentile. Linux only: CPU time is read from /proc.
     recovery_s        from kill -9 of the worker until the row is queued again and a page knows
     next_step_s       from the same kill until the run's next finished step
     real_next_step_s  the same with the bundled model, which the next worker has to open first
+    exit_s            from SIGTERM inside a step of a minute until the app has ended, its run queued
 """
 
 import sys
@@ -58,6 +59,7 @@ TARGETS = {
     "sse_p95_ms": 100.0,
     "page_cpu_percent": 15.0,
     "recovery_s": 3.0,
+    "exit_s": 8.0,
 }
 ROWS = 200
 PAGES = 50
@@ -188,6 +190,19 @@ def recovery(book: Notebook, address: str, page: int, steps: int = 100) -> tuple
     return first_word(stream, rev) - killed, next_step - killed
 
 
+def exit_seconds() -> float:
+    """From SIGTERM until the app has ended, with a worker deep in a step."""
+    with notebook() as book, served(book) as (_, page):
+        run = book.submit(60.0, 2)
+        book.wait_for(run, lambda row: row.state == "running")
+        begin = time.monotonic()
+        os.kill(page, signal.SIGTERM)
+        os.waitid(os.P_PID, page, os.WEXITED | os.WNOWAIT)
+        seconds = time.monotonic() - begin
+        book.wait_for(run, lambda row: row.state == "queued")
+    return seconds
+
+
 def measure(repeat: int) -> dict[str, float]:
     """Every figure, by name."""
     figures: dict[str, float] = {}
@@ -218,6 +233,7 @@ def measure(repeat: int) -> dict[str, float]:
         "recovery_s": statistics.median(known),
         "next_step_s": statistics.median(next_step),
         "real_next_step_s": real_next_step,
+        "exit_s": exit_seconds(),
     }
 
 

@@ -6,7 +6,6 @@ usual size, the files at the end hold a few bytes, and no model is opened.
 
 import functools
 import importlib
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,12 +39,12 @@ class LightRunner:
         yield Finished(video=folder / FILES[0], latents=None, timings={"drawing": 1.0}, record={})
 
 
-def main() -> int:
+def main() -> None:
     """Serve the page until told to end."""
     app: Any = importlib.import_module("app")  # only here: the worker needs the runner alone
     app.Studio = functools.partial(app.Studio, runner=RUNNER)
-    return int(app.main())
+    app.end(app.main())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,9 +2,8 @@
 
 import functools
 import importlib
-import sys
 
 if __name__ == "__main__":
     app = importlib.import_module("app")
     app.Studio = functools.partial(app.Studio, runner="painting_runner:PaintingRunner")
-    sys.exit(app.main())
+    app.end(app.main())
