@@ -3,6 +3,8 @@ folder under `models/` in the data folder. A model is known by the name on its c
 """
 
 import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,9 +28,7 @@ class Model:
     @property
     def revision(self) -> str:
         """A hash of the files that decide what the model draws; the same files, the same hash."""
-        files = _model_files(self.folder)
-        stamps = tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-        return _revision(self.folder, stamps)
+        return _revision(self.folder, tuple(sorted(_stamps(self.folder))))
 
 
 class ModelShelf:
@@ -71,17 +71,38 @@ class ModelShelf:
         )
 
 
-def _model_files(folder: Path) -> list[Path]:
-    files = [folder / "model_index.json", folder / CARD_FILE]
-    for part in PARTS:
-        files += (folder / part).rglob("*")
-    return sorted(file for file in files if file.is_file())
+Stamp = tuple[str, int, int]  # a file, its bytes, when it was changed
+
+
+def _stamps(folder: Path) -> Iterator[Stamp]:
+    """The model's files as they are now; asked at every press, so without a `Path` for each."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name in ("model_index.json", CARD_FILE):
+                yield _stamp(entry)
+            elif entry.name in PARTS and entry.is_dir():
+                yield from _stamps_below(entry.path)
+
+
+def _stamps_below(folder: str) -> Iterator[Stamp]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _stamps_below(entry.path)
+            else:
+                yield _stamp(entry)
+
+
+def _stamp(file: os.DirEntry[str]) -> Stamp:
+    status = file.stat()
+    return file.path, status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=16)
-def _revision(folder: Path, stamps: tuple[tuple[Path, int, int], ...]) -> str:
+def _revision(folder: Path, stamps: tuple[Stamp, ...]) -> str:
     digest = hashlib.sha256()
-    for file, size, _ in stamps:
+    for name, size, _ in stamps:
+        file = Path(name)
         digest.update(f"{file.relative_to(folder).as_posix()}\n{size}\n".encode())
         with file.open("rb") as stream:
             if size <= WHOLE_FILE_BYTES:
