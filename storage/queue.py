@@ -60,15 +60,16 @@ class Queue:
 
     # ---- what a person does
 
-    def known_or_room(self, client_key: str, visitor: str, *, limited: bool) -> str | None:
-        """The run a click already made; else raises where a new one would be refused.
+    def known_or_room(self, client_key: str, visitor: str) -> str | None:
+        """The run a visitor's click already made; else raises where a new one would be refused.
 
-        Asked before anything is prepared; `add` asks again, under the lock.
+        Asked before anything is prepared, so that what is refused leaves no file; `add` asks again,
+        under the lock.
         """
         with self._database.read() as session:
             known = session.scalar(KNOWN, {"key": client_key})
             if known is None:
-                self._admit(session, visitor if limited else None)
+                self._admit(session, visitor)
             return known
 
     def add(self, run: Run, *, limited: bool = False, behind: str | None = None) -> Run:

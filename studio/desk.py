@@ -149,8 +149,7 @@ class Desk:
     ) -> RunView:
         model, limited = self._shelf.find(draft.model), not self.is_owner(visitor)
         with _sentences():
-            known = self._queue.known_or_room(client_key, visitor_id(visitor), limited=limited)
-            if known is not None:
+            if limited and (known := self._queue.known_or_room(client_key, visitor_id(visitor))):
                 return self.run(known)
             run = submission.make_run(
                 self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
