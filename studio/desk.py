@@ -8,6 +8,7 @@ visitor may do what it does. Nothing here generates, and nothing imports torch.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 
 from sqlalchemy.orm import Session
@@ -127,6 +128,12 @@ class Desk:
             draft = submission.draft_of(_row(session, run_id))
         behind = run_id if self.is_owner(visitor) else None  # before others is the owner's to say
         return self._submit(draft, client_key, visitor, behind=behind)
+
+    def reseed(self, run_id: str, client_key: str, visitor: str) -> RunView:
+        """The same run once more with a seed of its own, drawn now."""
+        with self._database.read() as session:
+            draft = submission.draft_of(_row(session, run_id))
+        return self._submit(replace(draft, seed=None), client_key, visitor)
 
     def retry_smaller(self, run_id: str, client_key: str, visitor: str) -> RunView:
         """A failed run once more with the next shorter length its model offers."""

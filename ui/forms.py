@@ -132,21 +132,6 @@ def read_ticket(value: Any) -> Ticket:
     )
 
 
-def draft_of(run: RunView) -> Draft:
-    """A run once more with a seed of its own, as a remix of it."""
-    return Draft(
-        image_sha256=run.image_sha256,
-        prompt=run.prompt,
-        negative_prompt=run.negative_prompt,
-        path_source=run.path_source,
-        num_frames=run.num_frames,
-        num_inference_steps=run.steps,
-        guidance_scale=run.guidance,
-        model=run.model,
-        parent_id=run.id,
-    )
-
-
 def _id(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 

@@ -14,7 +14,7 @@ from sanawm.errors import InvalidRequestError
 from studio.studio import Studio
 from studio.views import RunView
 from ui.answers import body_of, visitor_of
-from ui.forms import KEY, draft_of
+from ui.forms import KEY
 from ui.presenters import present, present_all
 
 
@@ -57,11 +57,7 @@ async def move(studio: Studio, request: Request) -> dict[str, Any]:
 
 async def reseed(studio: Studio, request: Request) -> dict[str, Any]:
     """The same run once more, with another seed."""
-
-    def submit(run_id: str, key: str, visitor: str) -> RunView:
-        return studio.submit(draft_of(studio.run(run_id)), key, visitor)
-
-    return await _copy(studio, request, submit)
+    return await _copy(studio, request, studio.reseed)
 
 
 async def duplicate(studio: Studio, request: Request) -> dict[str, Any]:

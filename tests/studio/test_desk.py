@@ -39,6 +39,14 @@ def test_a_copy_has_the_same_settings_and_seed_and_is_a_child(studio, submit):
     assert studio.duplicate(run.id, "another click", "visitor").id == copy.id
 
 
+def test_a_new_seed_changes_the_seed_and_nothing_else(studio, submit):
+    run = submit("a door", seed=5_000_000)  # drawn seeds have six digits at most
+    again = studio.reseed(run.id, "another click", "visitor")
+    assert again.seed != run.seed
+    assert deciding(again) | {"seed": run.seed} == deciding(run)
+    assert again.parent_id == run.id
+
+
 def test_a_waiting_run_can_be_changed(studio, submit, picture):
     run = submit("a door", seed=5)
     draft = draft_of(picture, prompt=" a gate ", seed=6, num_frames=9)

@@ -3,7 +3,7 @@ from sample_runs import CARD, PROMPT, run_view
 
 from sanawm.errors import InvalidRequestError
 from studio.views import AssetView
-from ui.forms import FIELDS, clean_form, draft_of, form_of, read_draft, read_ticket, words_of
+from ui.forms import FIELDS, clean_form, form_of, read_draft, read_ticket, words_of
 
 IMAGE = AssetView(sha256="ab" * 32, width=160, height=96, url="/u", thumb="/t")
 
@@ -44,16 +44,6 @@ def test_a_run_of_a_model_that_is_gone_fills_the_form_for_another():
     form = form_of(gone, IMAGE, CARD)
 
     assert (form["model"], form["length"]) == (CARD.name, CARD.num_frames)
-
-
-def test_a_new_seed_is_a_remix_that_changes_nothing_else():
-    run = run_view()
-
-    draft = draft_of(run)
-
-    assert draft.seed is None
-    assert draft.parent_id == run.id
-    assert (draft.prompt, draft.path_source) == (run.prompt, run.path_source)
 
 
 @pytest.mark.parametrize(
