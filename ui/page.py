@@ -45,6 +45,10 @@ def build_page(studio: Studio, storage: str) -> gr.Blocks:
         with gr.Row(elem_id="wb-studio"):
             composer = build_composer(studio)
             build_notebook(studio, composer, storage)
+            gr.HTML(None, elem_id="wb-gallery", **mount("mountGallery"))
+            gr.HTML(None, elem_id="wb-run", **mount("mountRun"))
+            gr.HTML(None, elem_id="wb-family", **mount("mountFamily"))
+            gr.HTML(None, elem_id="wb-compare", **mount("mountCompare"))
             gr.HTML(None, elem_id="wb-queue-page", **mount("mountQueue"))
             gr.HTML(None, elem_id="wb-settings", **mount("mountSettings"))
         gr.HTML(None, elem_id="wb-dock", **mount("mountDock"))

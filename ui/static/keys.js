@@ -4,7 +4,7 @@ import { acts } from "./acts.js";
 import { h } from "./dom.js";
 import { ready } from "./form.js";
 import { allCells, cellOf } from "./notebook.js";
-import { currentView } from "./views.js";
+import { currentView, hasComposer } from "./views.js";
 
 const SWITCH = "wanderbook.keys";
 const LIST = [
@@ -62,7 +62,7 @@ export function listenToKeys(compose) {
 
 function generate(event) {
   event.preventDefault();
-  if (ready() && currentView() !== "settings") document.getElementById("wb-generate").click();
+  if (ready() && hasComposer()) document.getElementById("wb-generate").click();
 }
 
 function isTyping(target) {

@@ -18,16 +18,30 @@ import {
   watchAdvanced,
 } from "./form.js";
 import { mountCamera } from "./camera.js";
+import { mountCompare } from "./compare.js";
+import { mountFamily } from "./family.js";
 import { mountFirstFrame, takePrompt } from "./firstframe.js";
 import { connectEdit, takeBack } from "./edit.js";
+import { mountGallery } from "./gallery.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
 import { answered, mountNotebook, show } from "./notebook.js";
 import { connectQueue, mountQueue } from "./queuepage.js";
+import { mountRun } from "./runpage.js";
 import { onState } from "./runs.js";
 import { mountSettings } from "./settings.js";
-import { currentView, goTo, mountLinks } from "./views.js";
+import { goTo, hasComposer, mountLinks } from "./views.js";
 
-export { mountCamera, mountFirstFrame, mountNotebook, mountQueue, mountSettings };
+export {
+  mountCamera,
+  mountCompare,
+  mountFamily,
+  mountFirstFrame,
+  mountGallery,
+  mountNotebook,
+  mountQueue,
+  mountRun,
+  mountSettings,
+};
 
 export function mountBar({ element }) {
   const keys = element.querySelector("#wb-keys");
@@ -95,7 +109,7 @@ function linkTo(run) {
 /** Bring the composer into view: on a phone it opens as a sheet. */
 export function compose() {
   const beside = matchMedia("(min-width: 981px), (max-width: 640px)").matches;
-  if (currentView() === "settings" || !beside) goTo("notebook");
+  if (!hasComposer() || !beside) goTo("notebook");
   document.body.classList.add("wb-composing");
   document.getElementById("wb-body")?.scrollTo(0, 0);
   document.querySelector("#wb-head h2")?.focus({ preventScroll: true });

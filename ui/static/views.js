@@ -1,19 +1,28 @@
-// The views of the one page, by the address's hash: `#/` the notebook, `#/queue`, `#/settings`.
+// The views of the one page, by the address's hash: `#/gallery`, `#/run/01J…`, `#/compare/01J…,01K…`.
 // Nothing is loaded or thrown away when the view changes: the draft in work and the one event stream stay.
 
 import { h } from "./dom.js";
 
+// `word` is what the hash begins with; what follows it is the view's argument. Views without a link are
+// reached from others, and light the link that `under` names.
 const VIEWS = {
-  notebook: { hash: "#/", link: "Notebook", title: "Wanderbook", place: "wb-book" },
-  queue: { hash: "#/queue", link: "Queue", title: "Queue · Wanderbook", place: "wb-queue-page" },
-  settings: { hash: "#/settings", link: "Settings", title: "Settings · Wanderbook", place: "wb-settings" },
+  notebook: { word: "n", link: "Notebook", title: "Wanderbook", place: "wb-book" },
+  gallery: { word: "gallery", link: "Gallery", title: "Gallery · Wanderbook", place: "wb-gallery" },
+  compare: { word: "compare", link: "Compare", title: "Compare · Wanderbook", place: "wb-compare" },
+  queue: { word: "queue", link: "Queue", title: "Queue · Wanderbook", place: "wb-queue-page" },
+  settings: { word: "settings", link: "Settings", title: "Settings · Wanderbook", place: "wb-settings" },
+  run: { word: "run", under: "notebook", title: "Run · Wanderbook", place: "wb-run" },
+  family: { word: "family", under: "notebook", title: "Family · Wanderbook", place: "wb-family" },
 };
 const scrolls = {}; // view -> how far down it was left, in pixels
 let shown = "";
+let argument = "";
 
-/** The view an address names; one that names a run, or nothing, is the notebook. */
+/** The view an address names and its argument; one that names a run's cell, or nothing, is the notebook. */
 function named(hash) {
-  return Object.keys(VIEWS).find((name) => VIEWS[name].hash === hash) ?? "notebook";
+  const [, word, rest] = /^#\/([a-z]*)[/?]?(.*)$/.exec(hash) ?? [];
+  const name = Object.keys(VIEWS).find((view) => VIEWS[view].word === word) ?? "notebook";
+  return [name, word ? rest : ""];
 }
 
 /** The view that is shown. */
@@ -21,15 +30,37 @@ export function currentView() {
   return shown;
 }
 
+/** Whether the form stands beside the view that is shown. */
+export function hasComposer() {
+  return shown === "notebook" || shown === "queue";
+}
+
+/** What the address says behind the view's word: a notebook, a run, runs to compare, a search. */
+export function viewArgument() {
+  return argument;
+}
+
+/** The address of a view, for links. */
+export function addressOf(name, what = "") {
+  if (name === "notebook" && !what) return "#/";
+  return `#/${VIEWS[name].word}${what && (what.startsWith("q=") ? "?" : "/")}${what}`;
+}
+
 /** Show a view, as if its link had been followed. */
-export function goTo(name) {
-  if (shown !== name) location.hash = VIEWS[name].hash;
+export function goTo(name, what = "") {
+  if (shown !== name || argument !== what) location.hash = addressOf(name, what);
+}
+
+/** What the browser's tab says, where the view has a name of its own to add. */
+export function showTitle(words) {
+  document.title = words ? `${words} · Wanderbook` : VIEWS[shown].title;
 }
 
 /** The links of the bar, and the same as a menu on a phone. */
 export function mountLinks(element) {
   for (const place of element.querySelectorAll(".links")) {
-    place.replaceChildren(...Object.entries(VIEWS).map(([name, view]) => linkTo(name, view)));
+    const linked = Object.entries(VIEWS).filter(([, view]) => view.link);
+    place.replaceChildren(...linked.map(([name, view]) => linkTo(name, view)));
     place.addEventListener("click", () => place.matches(":popover-open") && place.hidePopover());
   }
   element.querySelector(".skip").addEventListener("click", (event) => {
@@ -43,7 +74,7 @@ export function mountLinks(element) {
 
 function linkTo(name, view) {
   const count = name === "queue" && h("span", { class: "count", hidden: true });
-  return h("a", { href: view.hash, "data-view": name }, view.link, count);
+  return h("a", { href: addressOf(name), "data-view": name }, view.link, count);
 }
 
 /** How many runs wait or run, beside the queue's link. */
@@ -56,23 +87,28 @@ export function showCount(runs) {
 }
 
 function follow() {
-  const name = named(location.hash);
-  if (name === shown) return;
-  const first = !shown;
+  const [name, what] = named(location.hash);
+  if (name === shown && what === argument) return;
+  const [first, moved] = [!shown, name !== shown];
   shown = name;
-  document.body.dataset.wbView = name;
-  document.body.classList.remove("wb-composing");
-  document.title = VIEWS[name].title;
-  for (const link of document.querySelectorAll("#wb-bar [data-view]")) {
-    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  if (!first) {
+  argument = what;
+  if (moved) showView(name);
+  if (moved && !first) {
     // A page that has just been opened keeps the focus where the browser put it.
     scrollTo(0, scrolls[name] ?? 0);
     if (!location.hash.startsWith("#run-")) focusHeading();
   }
   dispatchEvent(new CustomEvent("wb:view", { detail: name }));
+}
+
+function showView(name) {
+  document.body.dataset.wbView = name;
+  document.body.classList.remove("wb-composing");
+  document.title = VIEWS[name].title;
+  for (const link of document.querySelectorAll("#wb-bar [data-view]")) {
+    if (link.dataset.view === (VIEWS[name].under ?? name)) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 function focusHeading() {

@@ -1,0 +1,7 @@
+// Gallery.
+
+import { h } from "./dom.js";
+
+export function mountGallery({ element }) {
+  element.replaceChildren(h("section", null, h("h1", { class: "page-h" }, "Gallery")));
+}
