@@ -55,6 +55,11 @@ class DataFolder:
         return self.root / "backups"
 
     @property
+    def trash(self) -> Path:
+        """Files of runs that are being deleted for good."""
+        return self.root / "trash"
+
+    @property
     def logs(self) -> Path:
         """What the worker processes printed."""
         return self.root / "logs"

@@ -7,7 +7,7 @@ the dead; a job that killed two workers is failed instead of tried for ever.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from storage import line
 from storage.database import Database
 from storage.errors import QueueFullError, UnknownRunError
+from storage.notebooks import add_cell, add_run_cell
 from storage.outcomes import end, give_up, requeue
 from storage.runs import next_value, touch
 from storage.settings import read_setting, write_setting
-from storage.tables import Job, Run
+from storage.tables import INBOX, Cell, Job, Notebook, Run
 
 PAUSED = "queue_paused"
 
@@ -72,24 +73,60 @@ class Queue:
                 self._admit(session, visitor)
             return known
 
-    def add(self, run: Run, *, limited: bool = False, behind: str | None = None) -> Run:
+    def add(
+        self,
+        run: Run,
+        *,
+        limited: bool = False,
+        behind: str | None = None,
+        notebook_id: str = INBOX,
+    ) -> Run:
         """Queue a new run and number it; the run its client key already made, if there is one.
 
         `limited` counts the visitor's own waiting runs too. `behind` names the waiting run it
-        should follow; it goes to the end of the line where that one does not wait.
+        should follow; it goes to the end of the line where that one does not wait. The run gets a
+        cell in a notebook, where that is not there in the inbox.
         """
         with self._database.write() as session:
             known = session.scalar(KNOWN, {"key": run.client_key})
             if known is not None:
                 return session.get_one(Run, known)
             self._admit(session, run.visitor if limited else None)
-            run.number = next_value(session, "number")
-            run.state, run.created_at = "queued", self._clock()
-            run.rev = next_value(session, "rev")
-            line.append(session, run, attempt=0)
+            self._append(session, run)
+            add_run_cell(session, notebook_id, run)
             if behind and (before := line.follower(session, behind)):
                 line.move(session, run.id, before)
         return run
+
+    def add_sweep(
+        self,
+        runs: Sequence[Run],
+        *,
+        limited: bool,
+        notebook_id: str,
+        above: str | None,
+        content: dict[str, Any],
+    ) -> Cell:
+        """Queue many runs at once, all or none, under one cell; the same keys give the same cell.
+
+        `content` is what the cell says besides its runs.
+        """
+        with self._database.write() as session:
+            known = session.scalar(KNOWN, {"key": runs[0].client_key})
+            if known is not None:
+                return _sweep_of(session, known)
+            self._admit(session, runs[0].visitor if limited else None, more=len(runs))
+            for run in runs:
+                self._append(session, run)
+            notebook = session.get(Notebook, notebook_id) or session.get_one(Notebook, INBOX)
+            content = content | {"runs": [run.id for run in runs]}
+            return add_cell(session, notebook, "sweep", above=above, content=content)
+
+    def _append(self, session: Session, run: Run) -> None:
+        run.number = next_value(session, "number")
+        run.state, run.created_at = "queued", self._clock()
+        run.rev = next_value(session, "rev")
+        line.append(session, run, attempt=0)
 
     def retry(self, run_id: str, *, limited: bool = False) -> bool:
         """Queue a failed or cancelled run again; False where it is in any other state."""
@@ -255,6 +292,17 @@ class Queue:
             give_up(session, job, _run(session, job.run_id), self._clock())
         return dead
 
+    def _admit_many(self, session: Session, visitor: str | None, count: int, more: int) -> None:
+        """Refuse many runs at once where not all of them fit."""
+        room = self._max_queued - count
+        if visitor is not None:
+            room = min(room, self._max_per_visitor - line.waiting_of(session, visitor))
+        if more > room:
+            raise QueueFullError(
+                f"These are {more} runs, and {max(0, room)} more may wait. "
+                "Choose fewer, or wait until some have ended."
+            )
+
     def _lease(self) -> float:
         return self._clock() + self.lease_s
 
@@ -265,9 +313,11 @@ class Queue:
             return "lost"
         return wish or "held"
 
-    def _admit(self, session: Session, visitor: str | None) -> None:
+    def _admit(self, session: Session, visitor: str | None, more: int = 1) -> None:
         """Refuse where the line is full, or this visitor's part of it."""
         count = session.scalar(WAITING) or 0
+        if more > 1:
+            self._admit_many(session, visitor, count, more)
         if count >= self._max_queued:
             raise QueueFullError(
                 f"{count} runs are waiting already, and no more fit. "
@@ -278,6 +328,12 @@ class Queue:
                 f"{self._max_per_visitor} of your runs are waiting already. "
                 "Cancel one, or wait until the next one starts."
             )
+
+
+def _sweep_of(session: Session, run_id: str) -> Cell:
+    """The sweep that a run belongs to."""
+    cells = session.scalars(select(Cell).where(Cell.kind == "sweep").order_by(Cell.id.desc()))
+    return next(cell for cell in cells if run_id in cell.content.get("runs", ()))
 
 
 def _held(claim: Claim) -> tuple[Any, ...]:

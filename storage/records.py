@@ -1,7 +1,8 @@
 """`run.json`, schema wanderbook.run/1: a finished run beside its video, enough to rebuild its row.
 
 A record holds every column that the row of a finished run has, except what belongs to one
-database only (its revision, the click and the visitor it came from), and the assets it names.
+database only (its revision, the click and the visitor it came from, and what people marked it with
+later), and the assets it names.
 Records may come from another computer: reading one checks every field it takes over.
 """
 
@@ -20,6 +21,9 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "number": int,
     "attempt": int,
     "parent_id": (str, type(None)),
+    "root_id": str,
+    "relation": str,
+    "start_frame": (int, type(None)),
     "created_at": float,
     "started_at": float,
     "ended_at": float,
@@ -42,10 +46,20 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "stopped_at": (int, type(None)),
     "device": str,
     "plan": str,
+    "check": dict,
 }
 POSITIVE = ("num_frames", "fps", "width", "height", "num_inference_steps")
 # What older records lack, and what it means that they do.
-DEFAULTS: dict[str, Any] = {"savings": {}, "stopped_at": None, "device": "", "plan": ""}
+DEFAULTS: dict[str, Any] = {
+    "savings": {},
+    "stopped_at": None,
+    "device": "",
+    "plan": "",
+    "root_id": "",
+    "relation": "",
+    "start_frame": None,
+    "check": {},
+}
 ASSET_FIELDS: dict[str, type] = {"sha256": str, "extension": str, "width": int, "height": int}
 
 

@@ -42,8 +42,9 @@ def current_rev(session: Session) -> int:
 
 
 def newest(session: Session, before: str | None, limit: int) -> Sequence[Run]:
-    """A page of runs, newest first, older than the run `before`."""
-    query = select(Run).order_by(Run.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
+    """A page of runs, newest first, older than the run `before`; none in the trash."""
+    query = select(Run).where(Run.deleted_at.is_(None)).order_by(Run.id.desc())
+    query = query.limit(max(1, min(limit, MAX_PAGE)))
     if before is not None:
         query = query.where(Run.id < before)
     return session.scalars(query).all()
@@ -57,7 +58,8 @@ def changed(session: Session, after_rev: int) -> Sequence[Run]:
 
 def ended_since(session: Session, moment: float) -> Sequence[Run]:
     """Runs that ended after a moment, the latest first."""
-    query = select(Run).where(Run.ended_at > moment).order_by(Run.ended_at.desc())
+    query = select(Run).where(Run.ended_at > moment, Run.deleted_at.is_(None))
+    query = query.order_by(Run.ended_at.desc())
     return session.scalars(query.limit(MAX_PAGE)).all()
 
 

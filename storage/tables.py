@@ -1,14 +1,17 @@
-"""The tables: runs, the assets they start from, the jobs that make them, counters and settings.
+"""The tables: runs, what they start from, the jobs that make them, notebooks and their cells.
 
 Times are UNIX seconds. A run id is a ULID, so ids sort by the time of submission. A `Job` exists
 exactly while its run is queued (no worker) or running (a worker and a lease); `Run.state` is
-written in the same transaction, by `storage.queue` alone.
+written in the same transaction, by `storage.queue` alone. What decides a run's pixels never changes
+once it has started; rating, note, tags and whether it lies in the trash may at any time.
 """
 
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+INBOX = "inbox"  # the notebook that is always there
 
 
 class Base(DeclarativeBase):
@@ -18,6 +21,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         dict[str, float]: JSON,
         list[list[float]]: JSON,
+        list[str]: JSON,
     }
 
 
@@ -59,6 +63,9 @@ class Run(Base):
         Index("runs_rev", "rev"),
         Index("runs_ended", "ended_at"),
         Index("runs_done", "model", "rev", sqlite_where=text("state = 'done'")),
+        Index("runs_root", "root_id"),
+        Index("runs_parent", "parent_id"),
+        Index("runs_trash", "deleted_at", sqlite_where=text("deleted_at IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -75,6 +82,9 @@ class Run(Base):
     client_key: Mapped[str | None] = mapped_column(unique=True)
     visitor: Mapped[str] = mapped_column(default="")  # hash of the visitor's key
     parent_id: Mapped[str | None]
+    root_id: Mapped[str] = mapped_column(default="")  # the oldest ancestor; its own id of one
+    relation: Mapped[str] = mapped_column(default="")  # to its parent: remix, reseed, extend, ...
+    start_frame: Mapped[int | None]  # the frame of its parent that an `extend` goes on from
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     ended_at: Mapped[float | None]
@@ -95,11 +105,17 @@ class Run(Base):
     model: Mapped[str]
     model_revision: Mapped[str]
 
+    rating: Mapped[int] = mapped_column(default=0)  # stars, 1 to 5; 0 where nobody gave any
+    note: Mapped[str] = mapped_column(default="")  # Markdown
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    deleted_at: Mapped[float | None]  # since when it lies in the trash
+
     timings: Mapped[dict[str, float]] = mapped_column(default=dict)  # seconds per stage
     savings: Mapped[dict[str, float]] = mapped_column(default=dict)  # seconds per cache that had it
     stopped_at: Mapped[int | None]  # the step after which it was stopped early and kept
     device: Mapped[str] = mapped_column(default="")  # what it ran on, as speed depends on it
     plan: Mapped[str] = mapped_column(default="")  # and how: precision, guidance
+    check: Mapped[dict[str, Any]] = mapped_column(default=dict)  # of a repetition: how alike
     record: Mapped[dict[str, Any]] = mapped_column(
         default=dict,
         deferred=True,  # threads, precision, ... as it ran; long, and rarely read
@@ -131,3 +147,55 @@ class Job(Base):
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]
     wish: Mapped[str] = mapped_column(default="")  # "", cancel, keep
+
+
+class Notebook(Base):
+    """An ordered list of cells under a title."""
+
+    __tablename__ = "notebooks"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # a ULID, or INBOX
+    rev: Mapped[int]
+    title: Mapped[str]
+    description: Mapped[str] = mapped_column(default="")
+    newest_first: Mapped[bool] = mapped_column(default=True)
+    visitor: Mapped[str] = mapped_column(default="")  # hash of the key of whoever made it
+    created_at: Mapped[float]
+    deleted_at: Mapped[float | None]
+
+
+class Cell(Base):
+    """A place in a notebook: a run, a text, a comparison of runs, or a sweep.
+
+    Positions rise in the order in which cells were added; a notebook that shows the newest first
+    shows them downwards. A run may have cells in several notebooks.
+    """
+
+    __tablename__ = "cells"
+    __table_args__ = (
+        Index("cells_order", "notebook_id", "position"),
+        Index("cells_run", "run_id"),
+        Index("cells_rev", "rev"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    rev: Mapped[int]
+    notebook_id: Mapped[str] = mapped_column(ForeignKey("notebooks.id", ondelete="CASCADE"))
+    kind: Mapped[str]  # run, text, compare, sweep
+    position: Mapped[float]
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    content: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"text"}, {"runs", ...}
+    collapsed: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[float]
+    deleted_at: Mapped[float | None]
+
+
+class KeptDraft(Base):
+    """What somebody's form holds, so that no typing is lost: one for each visitor."""
+
+    __tablename__ = "drafts"
+
+    visitor: Mapped[str] = mapped_column(primary_key=True)
+    form: Mapped[dict[str, Any]]
+    parent_id: Mapped[str | None]
+    updated_at: Mapped[float]

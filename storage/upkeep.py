@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from storage.database import Database
 from storage.files import ATTEMPT, DataFolder
+from storage.notebooks import add_run_cell
 from storage.records import NAME, read_record
 from storage.runs import next_value
-from storage.tables import Asset, Counter, Run
+from storage.tables import INBOX, Asset, Counter, Run
 
 RUN_FILES = ("video.mp4", "poster.jpg", "thumb.webp", NAME)
 
@@ -76,7 +77,10 @@ def _add(database: Database, file: Path) -> bool:
         session.flush()
         run.number = _free_number(session, run.number)
         run.rev = next_value(session, "rev")
+        run.root_id = run.root_id or run.id
         session.add(run)
+        session.flush()
+        add_run_cell(session, INBOX, run)
     return True
 
 

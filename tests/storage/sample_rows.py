@@ -38,4 +38,4 @@ def make_run(**changes):
         "model": "tiny",
         "model_revision": "abc",
     }
-    return Run(**(fields | changes))
+    return Run(**({"root_id": (fields | changes)["id"]} | fields | changes))

@@ -24,7 +24,7 @@ revision = "9002"
 down_revision = "{head}"
 def upgrade():
     with op.batch_alter_table("runs") as runs:
-        runs.add_column(sa.Column("note", sa.String(), nullable=False, server_default="none"))
+        runs.add_column(sa.Column("extra", sa.String(), nullable=False, server_default="none"))
         {more}
 '''
 
@@ -41,6 +41,10 @@ def newer_program(tmp_path, monkeypatch):
     return install
 
 
+def not_the_search(name, kind, parents):
+    return not (kind == "table" and name.startswith("run_words"))
+
+
 def test_the_head_named_in_the_code_is_the_newest_script():
     assert ScriptDirectory(str(SCRIPTS)).get_current_head() == HEAD
 
@@ -48,7 +52,8 @@ def test_the_head_named_in_the_code_is_the_newest_script():
 def test_a_fresh_database_has_the_tables_of_the_classes(database):
     engine = create_engine(f"sqlite:///{database.folder.database}")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_name": not_the_search})
+        assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
 
 
@@ -88,7 +93,7 @@ def test_an_older_database_is_backed_up_and_migrated_with_its_rows(
     newer_program()
     Database.open(database.folder.root).close()
     with closing(sqlite3.connect(database.folder.database)) as connection:
-        assert connection.execute("SELECT prompt, note FROM runs").fetchall() == [
+        assert connection.execute("SELECT prompt, extra FROM runs").fetchall() == [
             ("a lamp", "none")
         ]
     [copy] = database.folder.backups.iterdir()
@@ -102,7 +107,7 @@ def test_a_migration_that_fails_changes_nothing(database, newer_program):
         Database.open(database.folder.root)
     with closing(sqlite3.connect(database.folder.database)) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
-    assert "note" not in columns
+    assert "extra" not in columns
     assert revision(database.folder.database) == HEAD
 
 

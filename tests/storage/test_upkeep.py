@@ -12,7 +12,8 @@ from storage.runs import next_value
 from storage.tables import Asset, Run
 from storage.upkeep import examine, rescan
 
-LOCAL = {"rev", "client_key", "visitor"}
+MARKS = {"rating", "note", "tags", "deleted_at"}
+LOCAL = {"rev", "client_key", "visitor"} | MARKS
 
 
 @pytest.fixture

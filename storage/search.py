@@ -1,0 +1,195 @@
+"""Finding runs among many: a page by key, how many a day, and what there is to choose from.
+
+A `Filter` says what is wanted in terms of columns; `studio.search` makes one from what a person
+typed. Words go to SQLite's full-text index, everything else to the rows themselves. Newest first.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, case, cast, exists, func, literal, select, text, true
+from sqlalchemy.orm import Session, aliased
+
+from storage.tables import Cell, Notebook, Run
+
+MOST = 200
+DAY_S = 86_400
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """What is wanted: words in prompt, note and tags, and conditions that all must hold."""
+
+    words: tuple[str, ...] = ()  # words and phrases; the last one may be unfinished
+    conditions: tuple[Condition, ...] = field(default=())
+    in_trash: bool = False
+
+    def where(self) -> Condition:
+        """Everything together, as SQL."""
+        gone = Run.deleted_at.is_not(None)
+        parts = [gone if self.in_trash else ~gone, *self.conditions]
+        if self.words:
+            found = text("SELECT rowid FROM run_words WHERE run_words MATCH :words")
+            chosen = found.bindparams(words=match_of(self.words)).columns(rowid=Run.number.type)
+            parts.append(Run.number.in_(chosen.subquery().select()))
+        condition: Condition = true()
+        for part in parts:
+            condition = condition & part
+        return condition
+
+
+def match_of(words: Sequence[str]) -> str:
+    """The full-text query of words: each must be there, the last one at least begin so.
+
+    Everything is quoted, so nothing a person types is taken for the index's own language.
+    """
+    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+    return " ".join(quoted) + "*"
+
+
+def is_searchable(word: str) -> bool:
+    """Whether a word holds a letter or a figure; what does not would match nothing at all."""
+    return re.search(r"\w", word) is not None
+
+
+def page(
+    session: Session, wanted: Filter, *, before: str | None, limit: int, stacked: bool
+) -> Sequence[Run]:
+    """The newest runs that match, older than the run `before`; of each family one, if stacked."""
+    query = select(Run).where(wanted.where())
+    if stacked:
+        newest = select(func.max(Run.id)).where(wanted.where()).group_by(Run.root_id)
+        query = query.where(Run.id.in_(newest))
+    if before is not None:
+        query = query.where(Run.id < before)
+    return session.scalars(query.order_by(Run.id.desc()).limit(max(1, min(limit, MOST)))).all()
+
+
+def total(session: Session, wanted: Filter, *, stacked: bool) -> int:
+    """How many match; how many families, if stacked."""
+    what = func.count(Run.root_id.distinct()) if stacked else func.count()
+    return session.scalar(select(what).select_from(Run).where(wanted.where())) or 0
+
+
+def days(session: Session, wanted: Filter, utc_offset_min: int, *, stacked: bool) -> dict[str, int]:
+    """How many match on each day, as "2026-11-22", where clocks differ from UTC by the offset."""
+    day = func.date(Run.created_at + utc_offset_min * 60, "unixepoch")
+    what = func.count(Run.root_id.distinct()) if stacked else func.count()
+    query = select(day, what).where(wanted.where()).group_by(day)
+    return {str(found): number for found, number in session.execute(query)}
+
+
+def family_sizes(session: Session, roots: Sequence[str]) -> dict[str, int]:
+    """How many runs each family has, the trash left out."""
+    query = (
+        select(Run.root_id, func.count())
+        .where(Run.root_id.in_(roots), Run.deleted_at.is_(None))
+        .group_by(Run.root_id)
+    )
+    return {root: number for root, number in session.execute(query)}
+
+
+def family(session: Session, root_id: str) -> Sequence[Run]:
+    """Every run that comes from one, oldest first; none in the trash."""
+    query = select(Run).where(Run.root_id == root_id, Run.deleted_at.is_(None))
+    return session.scalars(query.order_by(Run.id)).all()
+
+
+def children(session: Session, run_ids: Sequence[str]) -> dict[str, int]:
+    """How many runs were made of each of these."""
+    query = (
+        select(Run.parent_id, func.count())
+        .where(Run.parent_id.in_(run_ids), Run.deleted_at.is_(None))
+        .group_by(Run.parent_id)
+    )
+    return {str(parent): number for parent, number in session.execute(query)}
+
+
+# ---- what there is to choose from
+
+
+def counts_by(session: Session, wanted: Filter, what: Any) -> list[tuple[Any, int]]:
+    """Each value of a column among the runs that match, the most frequent first."""
+    query = select(what, func.count()).select_from(Run).where(wanted.where()).group_by(what)
+    rows = session.execute(query.order_by(func.count().desc()))
+    return [(value, number) for value, number in rows if value is not None]
+
+
+def counts_by_tag(session: Session, wanted: Filter) -> list[tuple[str, int]]:
+    """Each tag among the runs that match."""
+    each = func.json_each(Run.tags).table_valued("value")
+    query = select(each.c.value, func.count()).select_from(Run).join(each, true())
+    rows = session.execute(
+        query.where(wanted.where()).group_by(each.c.value).order_by(func.count().desc())
+    )
+    return [(str(tag), number) for tag, number in rows]
+
+
+def counts_by_notebook(session: Session, wanted: Filter) -> list[tuple[str, str, int]]:
+    """Each notebook that shows any of the runs that match: id, title, how many."""
+    query = (
+        select(Notebook.id, Notebook.title, func.count(Cell.run_id.distinct()))
+        .select_from(Run)
+        .join(Cell, Cell.run_id == Run.id)
+        .join(Notebook, Notebook.id == Cell.notebook_id)
+        .where(wanted.where(), Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None))
+        .group_by(Notebook.id)
+        .order_by(func.count().desc())
+    )
+    return [(notebook, title, number) for notebook, title, number in session.execute(query)]
+
+
+# ---- conditions
+
+
+KIND, PRESET, ACTIONS = (
+    func.json_extract(Run.path_source, f"$.{name}") for name in ("kind", "preset", "actions")
+)
+PATH = case((KIND == "preset", cast(PRESET, String)), else_=literal("own"))
+
+
+def has_tag(tag: str) -> Condition:
+    """The run carries a tag, whatever its case."""
+    each = func.json_each(Run.tags).table_valued("value")
+    return exists(select(1).select_from(each).where(func.lower(each.c.value) == tag.lower()))
+
+
+def in_notebook(name: str) -> Condition:
+    """The run has a cell in the notebook of this id or title."""
+    named = (Notebook.id == name) | (func.lower(Notebook.title) == name.lower())
+    return Run.id.in_(
+        select(Cell.run_id)
+        .join(Notebook, Notebook.id == Cell.notebook_id)
+        .where(named, Cell.deleted_at.is_(None), Cell.run_id.is_not(None))
+    )
+
+
+def has_children() -> Condition:
+    """Another run was made of it."""
+    child = aliased(Run)
+    return Run.id.in_(
+        select(child.parent_id).where(child.parent_id.is_not(None), child.deleted_at.is_(None))
+    )
+
+
+def child_of(number: int) -> Condition:
+    """The run was made of the one with this number."""
+    parent = aliased(Run)
+    return Run.parent_id == select(parent.id).where(parent.number == number).scalar_subquery()
+
+
+def path_like(words: str) -> Condition:
+    """A preset's name begins so, or the run's own actions contain it."""
+    if words == "own":
+        return PATH == "own"
+    begins = cast(PRESET, String).startswith(words, autoescape=True)
+    return begins | (PATH == "own") & cast(ACTIONS, String).contains(words, autoescape=True)
+
+
+def seconds() -> ColumnElement[Any]:
+    """The length of the clip."""
+    return (Run.num_frames - 1) / Run.fps
