@@ -7,6 +7,7 @@ drawing forward is up. Drawing units are pixels of a square of `size`.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,35 +18,71 @@ FILLED = 0.5  # the share of the square a path may take
 SMALLEST_EXTENT = 1.0  # distance units: shorter paths are drawn short
 MOVED = 0.005  # distance units below which a path is a turn on the spot
 TURNED_DEGREES = 1.0
+SPOKEN = "Camera path from above: "
 ROOM_FOR_SCALE = 100  # pixels: a smaller drawing has no scale bar
 UNIT_WORDS = {"m": ("metre", "metres"), "unit": ("unit", "units")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """One of several paths of a drawing."""
+
+    points: Points
+    fps: float
+    label: str
 
 
 def top_view(
     points: Points, *, fps: float, label: str, unit: str, fov_degrees: float, size: int
 ) -> dict[str, Any]:
     """Everything a top view shows; `ui/static/topview.js` turns it into lines."""
-    pixels, per_unit = _fitted(points, size)
-    headings = [_heading(point) for point in points]
-    turned = _turned_degrees(headings)
-    if _extent(points) < MOVED and abs(turned) >= TURNED_DEGREES:
-        pixels = [pixels[0]]
-        route = [_ahead(pixels[0], heading, size * 0.2) for heading in headings]
-    else:
-        route = pixels
-    moves = len(route) > 1 and _extent(route) > 1
-    step = _round_length(size * 0.14 / per_unit)
+    route = Route(points=points, fps=fps, label=label)
+    fit = _fit([route.points], size)
+    parts = _parts(route, fit, size, fov_degrees)
+    return {"sentence": describe(points, label=label, unit=unit), **parts, **_ground(fit, unit)}
+
+
+def top_views(
+    routes: Sequence[Route], *, unit: str, fov_degrees: float, size: int
+) -> dict[str, Any]:
+    """Several paths in one frame of reference: all first frames lie on each other."""
+    fit = _fit([route.points for route in routes], size)
+    told = [describe(route.points, label=route.label, unit=unit) for route in routes]
     return {
-        "size": size,
-        "sentence": describe(points, label=label, unit=unit),
-        "grid": _grid(pixels[0], step * per_unit, size),
+        "sentence": SPOKEN + "; ".join(sentence.removeprefix(SPOKEN) for sentence in told),
+        "paths": [_parts(route, fit, size, fov_degrees) for route in routes],
+        **_ground(fit, unit),
+    }
+
+
+def _parts(route: Route, fit: "Fit", size: int, fov_degrees: float) -> dict[str, Any]:
+    """What belongs to one path: its line, its ticks, both its ends."""
+    points, pixels = route.points, fit.pixels(route.points)
+    headings = [_heading(point) for point in points]
+    if _extent(points) < MOVED and abs(_turned_degrees(headings)) >= TURNED_DEGREES:
+        pixels = [pixels[0]]
+        line = [_ahead(pixels[0], heading, size * 0.2) for heading in headings]
+    else:
+        line = pixels
+    moves = len(line) > 1 and _extent(line) > 1
+    return {
         "first_view": _wedge(pixels[0], headings[0], size * 0.163, fov_degrees),
         "last_view": _wedge(pixels[-1], headings[-1], size * 0.13, fov_degrees) if moves else "",
-        "path": _polyline(route) if moves else "",
-        "ticks": _ticks(pixels, headings, fps, size * 0.05),
-        "arrow": _arrowhead(route) if moves else "",
+        "path": _polyline(line) if moves else "",
+        "ticks": _ticks(pixels, headings, route.fps, size * 0.05),
+        "arrow": _arrowhead(line) if moves else "",
         "start": [round(value, 1) for value in pixels[0]],
-        "scale": _scale_bar(step, step * per_unit, unit, size) if size >= ROOM_FOR_SCALE else None,
+    }
+
+
+def _ground(fit: "Fit", unit: str) -> dict[str, Any]:
+    """What lies under the paths: grid and scale."""
+    size, step = fit.size, _round_length(fit.size * 0.14 / fit.per_unit)
+    spacing = step * fit.per_unit
+    return {
+        "size": size,
+        "grid": _grid(fit.pixels([(0.0, 0.0)])[0], spacing, size),
+        "scale": _scale_bar(step, spacing, unit, size) if size >= ROOM_FOR_SCALE else None,
     }
 
 
@@ -55,7 +92,7 @@ def describe(points: Points, *, label: str, unit: str) -> str:
     turned = abs(_turned_degrees([_heading(point) for point in points]))
     words = UNIT_WORDS[unit][1]
     return (
-        f"Camera path from above: {label[:1].lower()}{label[1:]}, ends {distance:.1f} {words} "
+        f"{SPOKEN}{label[:1].lower()}{label[1:]}, ends {distance:.1f} {words} "
         f"from the start, turned {turned:.0f} degrees"
     )
 
@@ -76,17 +113,32 @@ def _extent(points: Points) -> float:
     return max(max(xs) - min(xs), max(zs) - min(zs))
 
 
-def _fitted(points: Points, size: int) -> tuple[list[Pixel], float]:
-    """The points as pixels around the middle, and how many pixels one distance unit takes."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """How distance units become pixels: what lies in the middle, and how large one unit is."""
+
+    size: int
+    middle: Pixel
+    per_unit: float
+
+    def pixels(self, points: Points) -> list[Pixel]:
+        """Points on the drawing."""
+        half, (x, z) = self.size / 2, self.middle
+        return [
+            (half + (point[0] - x) * self.per_unit, half - (point[1] - z) * self.per_unit)
+            for point in points
+        ]
+
+
+def _fit(paths: Sequence[Points], size: int) -> Fit:
+    """Room for all paths, around their middle."""
+    points = [point for path in paths for point in path]
     xs, zs = [point[0] for point in points], [point[1] for point in points]
-    per_unit = FILLED * size / max(_extent(points), SMALLEST_EXTENT)
-    middle_x, middle_z = (max(xs) + min(xs)) / 2, (max(zs) + min(zs)) / 2
-    half = size / 2
-    pixels = [
-        (half + (x - middle_x) * per_unit, half - (z - middle_z) * per_unit)
-        for x, z in zip(xs, zs, strict=True)
-    ]
-    return pixels, per_unit
+    return Fit(
+        size=size,
+        middle=((max(xs) + min(xs)) / 2, (max(zs) + min(zs)) / 2),
+        per_unit=FILLED * size / max(_extent(points), SMALLEST_EXTENT),
+    )
 
 
 def _ahead(pixel: Pixel, heading: float, length: float) -> Pixel:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.drawing import describe, top_view
+from ui.drawing import Route, describe, top_view, top_views
 
 SIZE = 116
 
@@ -97,3 +97,31 @@ def test_the_sentence_counts_the_whole_turn(turn):
 
     assert sentence.startswith("Camera path from above: around, ends 0.0 metres")
     assert sentence.endswith(f"turned {abs(turn):.0f} degrees")
+
+
+@given(one=st.tuples(*[st.floats(-9, 9)] * 2), other=st.tuples(*[st.floats(-9, 9)] * 2))
+def test_several_paths_share_start_scale_and_square(one, other):
+    routes = [Route(points=straight(*end), fps=8, label="Walk") for end in (one, other)]
+
+    drawing = top_views(routes, unit="m", fov_degrees=60, size=SIZE)
+
+    first, second = drawing["paths"]
+    assert first["start"] == second["start"]
+    scales = []
+    for end, path in zip((one, other), drawing["paths"], strict=True):
+        line = pixels(path["path"]) or [path["start"]]
+        assert all(0 <= x <= SIZE and 0 <= y <= SIZE for x, y in line)
+        if math.hypot(*end) > 1:
+            scales.append(math.dist(line[0], line[-1]) / math.hypot(*end))
+    assert len(scales) < 2 or scales[0] == pytest.approx(scales[1], rel=0.02)
+
+
+def test_one_path_is_drawn_as_it_is_among_several():
+    alone = draw(straight(1, 2))
+
+    among = top_views(
+        [Route(points=straight(1, 2), fps=8, label="Walk")], unit="m", fov_degrees=60, size=SIZE
+    )
+
+    assert among["paths"] == [{name: alone[name] for name in among["paths"][0]}]
+    assert (among["grid"], among["scale"]) == (alone["grid"], alone["scale"])
