@@ -47,7 +47,7 @@ def _packed(source: str, num_frames: int, card: ModelCard) -> bytes:
 
 def path_points(path: CameraPath) -> list[list[float]]:
     """The path from above, a frame each: x, z, and the x, z of the view direction."""
-    points_F4 = path.c2w[:, (0, 2, 0, 2), (3, 3, 2, 2)]
+    points_F4 = path.level_c2w()[:, (0, 2, 0, 2), (3, 3, 2, 2)]
     return [[round(float(number), 4) for number in point] for point in points_F4]
 
 

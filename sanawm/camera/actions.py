@@ -6,15 +6,19 @@
 N steps become N + 1 poses, camera-to-world in OpenCV axes (+x right, +y down, +z forward), the
 first the identity. Turning is about the vertical, walking is always level: the pose after any
 number of steps is Ry(sum of yaw) · Rx(sum of pitch), so nothing is multiplied up step by step.
+A string may go on from a camera that already moves (`sanawm.camera.start`).
 Shape letters: N steps, F = N + 1 frames.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sanawm.camera.dialects import DEFAULT_DIALECT, Dialect, dialect_named
+from sanawm.camera.poses import rebase
+from sanawm.camera.start import AT_REST, StartState
 from sanawm.errors import InvalidRequestError
 
 Floats = NDArray[np.float64]
@@ -26,6 +30,16 @@ MAX_CHARACTERS = 100_000
 PRESS_SECONDS = 0.45  # how fast velocity follows a held key, in the dialect with inertia
 COAST_SECONDS = 1.0  # how fast it fades after release
 STEP_SECONDS = 1 / 16  # of that dialect, whatever the model's frame rate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Motion:
+    """What an action string makes the camera do, and what was behind every step of it."""
+
+    c2w_F44: Floats
+    velocity_N4: Floats  # forward, right, yaw, pitch a step, as the keys and inertia make it
+    pitch_N: Floats  # radians, after each step
+    held: list[frozenset[str]]  # keys, one set a step
 
 
 def parse_actions(text: str) -> list[tuple[frozenset[str], int]]:
@@ -67,8 +81,31 @@ def resolve_actions(
     rotation_degrees: float,
     pitch_limit_degrees: float,
     smooth: bool = True,
+    start: StartState = AT_REST,
 ) -> Floats:
     """Poses (N + 1, 4, 4) of an action string; `smooth=False` switches inertia off."""
+    return motion_of(
+        text,
+        dialect=dialect,
+        translation_speed=translation_speed,
+        rotation_degrees=rotation_degrees,
+        pitch_limit_degrees=pitch_limit_degrees,
+        smooth=smooth,
+        start=start,
+    ).c2w_F44
+
+
+def motion_of(
+    text: str,
+    *,
+    dialect: str,
+    translation_speed: float,
+    rotation_degrees: float,
+    pitch_limit_degrees: float,
+    smooth: bool = True,
+    start: StartState = AT_REST,
+) -> Motion:
+    """An action string played from a start: poses, and the velocity and pitch of every step."""
     rules = dialect_named(dialect)
     held = [keys for keys, steps in parse_actions(text) for _ in range(steps)]
     speeds_4 = np.array(
@@ -76,9 +113,14 @@ def resolve_actions(
     )
     velocity_N4 = _directions(held, rules) * speeds_4
     if smooth and rules.has_inertia:
-        velocity_N4 = _with_inertia(velocity_N4, held)
-    velocity_N4[:, 2] += rules.strafe_turns * speeds_4[2] * _axis(held, *rules.strafe_keys)
-    return _poses(velocity_N4, rules, math.radians(pitch_limit_degrees))
+        velocity_N4 = _with_inertia(velocity_N4, held, start)
+    step_N4 = velocity_N4.copy()
+    step_N4[:, 2] += rules.strafe_turns * speeds_4[2] * _axis(held, *rules.strafe_keys)
+    # A camera that already looks further up than these rules allow stays; it does not jump.
+    limit = max(math.radians(pitch_limit_degrees), abs(start.pitch))
+    pitch_N = _pitch_angles(step_N4[:, 3], start.pitch, limit, rules.refuses_steep)
+    c2w_F44 = _poses(step_N4, pitch_N, rules, start.pitch)
+    return Motion(c2w_F44=c2w_F44, velocity_N4=velocity_N4, pitch_N=pitch_N, held=held)
 
 
 def _parse_segment(segment: str, whole: str) -> tuple[frozenset[str], int]:
@@ -127,11 +169,11 @@ def _directions(held: list[frozenset[str]], rules: Dialect) -> Floats:
     return np.stack([_axis(held, *keys) for keys in axes], axis=1)
 
 
-def _with_inertia(target_N4: Floats, held: list[frozenset[str]]) -> Floats:
+def _with_inertia(target_N4: Floats, held: list[frozenset[str]], start: StartState) -> Floats:
     """Velocity snaps to its target on a fresh key press and follows it with a delay otherwise."""
     press, coast = (1 - math.exp(-STEP_SECONDS / tau) for tau in (PRESS_SECONDS, COAST_SECONDS))
     velocity_N4 = np.empty_like(target_N4)
-    velocity_4, previous = np.zeros(4), frozenset[str]()
+    velocity_4, previous = np.array(start.velocity), frozenset(start.held)
     for step, (target_4, keys) in enumerate(zip(target_N4, held, strict=True)):
         if keys - previous:
             velocity_4 = target_4
@@ -142,10 +184,9 @@ def _with_inertia(target_N4: Floats, held: list[frozenset[str]]) -> Floats:
     return velocity_N4
 
 
-def _pitch_angles(change_N: Floats, limit: float, refuses_steep: bool) -> Floats:
+def _pitch_angles(change_N: Floats, angle: float, limit: float, refuses_steep: bool) -> Floats:
     """Pitch after each step. Past the limit a step is refused, or the pitch stays at the limit."""
     angles_N = np.empty_like(change_N)
-    angle = 0.0
     for step, change in enumerate(change_N):
         wanted = angle + change
         clamped = min(max(wanted, -limit), limit)
@@ -154,20 +195,27 @@ def _pitch_angles(change_N: Floats, limit: float, refuses_steep: bool) -> Floats
     return angles_N
 
 
-def _poses(velocity_N4: Floats, rules: Dialect, pitch_limit: float) -> Floats:
+def _poses(step_N4: Floats, pitch_N: Floats, rules: Dialect, start_pitch: float) -> Floats:
     """Add the steps up: turn first, then walk along the new heading."""
-    forward_N, right_N, yaw_step_N, pitch_step_N = velocity_N4.T
+    forward_N, right_N, yaw_step_N, _ = step_N4.T
     yaw_N = np.cumsum(yaw_step_N)
-    pitch_N = _pitch_angles(pitch_step_N, pitch_limit, rules.refuses_steep)
     level_N = np.cos(pitch_N)  # how long the view direction is, seen from above
     forward_N = forward_N * level_N / (level_N + rules.norm_floor)
     right_N = right_N / (1 + rules.norm_floor)
 
-    c2w_F44 = np.tile(np.eye(4), (len(velocity_N4) + 1, 1, 1))
+    c2w_F44 = np.tile(np.eye(4), (len(step_N4) + 1, 1, 1))
     c2w_F44[1:, :3, :3] = yaw_pitch_rotation(yaw_N, pitch_N)
     c2w_F44[1:, 0, 3] = np.cumsum(forward_N * np.sin(yaw_N) + right_N * np.cos(yaw_N))
     c2w_F44[1:, 2, 3] = np.cumsum(forward_N * np.cos(yaw_N) - right_N * np.sin(yaw_N))
-    return c2w_F44
+    return from_level(c2w_F44, start_pitch)
+
+
+def from_level(c2w_F44: Floats, start_pitch: float) -> Floats:
+    """Poses above a level ground as a camera sees them that begins with this pitch."""
+    if start_pitch == 0:
+        return c2w_F44
+    c2w_F44[0, :3, :3] = yaw_pitch_rotation(np.zeros(1), np.array([start_pitch]))[0]
+    return rebase(c2w_F44)
 
 
 def yaw_pitch_rotation(yaw_N: Floats, pitch_N: Floats) -> Floats:

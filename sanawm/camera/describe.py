@@ -32,12 +32,17 @@ def describe(path: CameraPath) -> str:
 
 def yaw_degrees(path: CameraPath) -> Floats:
     """Heading of every frame, positive to the right, counted on past a full turn."""
-    view_F2 = path.c2w[:, (0, 2), 2].astype(np.float64)
+    view_F2 = path.level_c2w()[:, (0, 2), 2]
     return np.degrees(np.unwrap(np.arctan2(view_F2[:, 0], view_F2[:, 1])))
 
 
 def _pitch_degrees(path: CameraPath) -> float:
-    return math.degrees(math.asin(min(max(-float(path.c2w[-1, 1, 2]), -1), 1)))
+    """How much further up the camera looks at the end than at the start."""
+    first, last = (
+        math.degrees(math.asin(min(max(-float(down), -1), 1)))
+        for down in path.level_c2w()[(0, -1), 1, 2]
+    )
+    return last - first
 
 
 def _length(path: CameraPath) -> float:
@@ -50,7 +55,7 @@ def _travelled(path: CameraPath) -> str:
     length, unit = _length(path), _unit(path)
     if length <= 1e-4:
         return ""
-    end_3 = path.c2w[-1, :3, 3].astype(np.float64)
+    end_3 = path.level_c2w()[-1, :3, 3]
     distance = float(np.linalg.norm(end_3))
     if distance < 0.25 * length:
         ending = "back to the start" if distance < 0.02 * length else "ending near the start"

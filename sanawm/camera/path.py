@@ -10,6 +10,7 @@ The poses are the truth: replaying a path never resolves its source again.
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sanawm.camera.intrinsics import parse_intrinsics
 from sanawm.camera.poses import read_arrays, read_poses, rebase
+from sanawm.camera.start import start_pitch
 from sanawm.errors import InvalidRequestError
 
 SCHEMA = "wanderbook.path/1"
@@ -50,6 +52,20 @@ class CameraPath:
     def num_frames(self) -> int:
         """Pixel frames, the first one included."""
         return len(self.c2w)
+
+    def level_c2w(self) -> NDArray[np.float64]:
+        """The poses above the ground the camera started on, (F, 4, 4).
+
+        They differ from `c2w` where the path goes on from a camera that looks up or down: frame 0
+        has that pitch here, so that "forward" and "up" are what a person means by them.
+        """
+        pitch = start_pitch(self.source)
+        level_44 = np.eye(4)
+        level_44[1:3, 1:3] = (
+            (math.cos(pitch), -math.sin(pitch)),
+            (math.sin(pitch), math.cos(pitch)),
+        )
+        return level_44 @ self.c2w
 
     @classmethod
     def from_poses(

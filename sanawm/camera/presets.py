@@ -1,19 +1,26 @@
 """The twelve preset paths. Each goes as far as the model's own speeds carry it in the clip.
 
 A preset that keys can express is an action string, so that the string and the preset are two
-views of one path. The others have no keys and resolve to poses directly.
+views of one path. The others, crane up and around, have no keys and resolve to poses directly.
+
+A path that goes on from another one keeps the pitch it finds. Keys also take over its velocity,
+which fades as inertia has it. A preset without keys begins and ends at once: what it finds moving
+stands still from its first step on, and what follows it gets the turning of its last step (around)
+or a camera at rest (crane up, since no key moves up).
 Glyphs are SVG elements in a 20 × 20 box, drawn with a stroke.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sanawm.camera.actions import resolve_actions, yaw_pitch_rotation
+from sanawm.camera.actions import from_level, resolve_actions, yaw_pitch_rotation
 from sanawm.camera.dialects import DEFAULT_DIALECT
 from sanawm.camera.path import CameraPath
+from sanawm.camera.start import kept_start, parse_start
 from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
 
@@ -116,39 +123,44 @@ def preset_actions(preset_id: str, steps: int) -> str | None:
     return ",".join(f"{held}-{count}" for held, count in zip(keys, counts, strict=True))
 
 
-def preset_path(preset_id: str, num_frames: int, card: ModelCard) -> CameraPath:
+def preset_path(
+    preset_id: str, num_frames: int, card: ModelCard, *, start: dict[str, Any] | None = None
+) -> CameraPath:
     """The preset over a whole clip, at the speeds on the model's card."""
-    steps = num_frames - 1
+    steps, state = num_frames - 1, parse_start(start)
     actions = preset_actions(preset_id, steps)
-    source = {
+    source: dict[str, Any] = {
         "kind": "preset",
         "preset": preset_id,
         "dialect": DEFAULT_DIALECT,
         "speeds": [card.translation_speed, card.rotation_degrees],
         "unit": card.distance_unit,
     }
+    if start is not None:
+        source["start"] = kept_start(start)
     if actions is None:
-        return CameraPath.from_poses(
-            _keyless_poses(preset_id, steps, card), fps=card.fps, source=source
-        )
+        c2w_F44 = _keyless_poses(preset_id, steps, card, state.pitch)
+        return CameraPath.from_poses(c2w_F44, fps=card.fps, source=source)
     c2w_F44 = resolve_actions(
         actions,
         dialect=DEFAULT_DIALECT,
         translation_speed=card.translation_speed,
         rotation_degrees=card.rotation_degrees,
         pitch_limit_degrees=card.pitch_limit_degrees,
+        start=state,
     )
     return CameraPath.from_poses(c2w_F44, fps=card.fps, source={**source, "actions": actions})
 
 
-def _keyless_poses(preset_id: str, steps: int, card: ModelCard) -> Floats:
+def _keyless_poses(preset_id: str, steps: int, card: ModelCard, pitch: float) -> Floats:
     """Straight up, or around on the spot."""
     step_F = np.arange(steps + 1.0)
+    yaw_F = np.zeros(steps + 1)
     c2w_F44 = np.tile(np.eye(4), (steps + 1, 1, 1))
     if preset_id == "crane-up":
         c2w_F44[:, 1, 3] = -CRANE_SHARE * card.translation_speed * step_F  # y points down
     if preset_id == "around":
         degrees = min(360.0, AROUND_SHARE * card.rotation_degrees * steps)
         yaw_F = math.radians(degrees) * step_F / max(1, steps)
-        c2w_F44[:, :3, :3] = yaw_pitch_rotation(yaw_F, np.zeros_like(yaw_F))
-    return c2w_F44
+    c2w_F44[:, :3, :3] = yaw_pitch_rotation(yaw_F, np.full_like(yaw_F, pitch))
+    return from_level(c2w_F44, pitch)

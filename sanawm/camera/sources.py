@@ -1,4 +1,8 @@
-"""From what a person wrote, chose or uploaded to a path that fits the clip."""
+"""From what a person wrote, chose or uploaded to a path that fits the clip.
+
+A source may hold "start": the run and frame it goes on from, with the state the camera is in there
+(`sanawm.camera.start`). The path keeps it, so that the path alone tells what it follows.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +10,7 @@ from typing import Any
 from sanawm.camera.actions import count_actions, resolve_actions
 from sanawm.camera.path import CameraPath
 from sanawm.camera.presets import preset_path
+from sanawm.camera.start import kept_start, parse_start
 from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
 
@@ -16,13 +21,20 @@ def resolve_source(source: dict[str, Any], num_frames: int, card: ModelCard) -> 
     text = source.get(kind) if kind in ("actions", "preset") else None
     if not isinstance(text, str):
         raise InvalidRequestError("Choose a camera path to begin.", field="camera")
+    start = source.get("start")
     if kind == "preset":
-        return preset_path(text, num_frames, card)
-    return actions_path(text, num_frames, card, dialect=str(source.get("dialect") or card.dialect))
+        return preset_path(text, num_frames, card, start=start)
+    dialect = str(source.get("dialect") or card.dialect)
+    return actions_path(text, num_frames, card, dialect=dialect, start=start)
 
 
 def actions_path(
-    text: str, num_frames: int, card: ModelCard, *, dialect: str | None = None
+    text: str,
+    num_frames: int,
+    card: ModelCard,
+    *,
+    dialect: str | None = None,
+    start: dict[str, Any] | None = None,
 ) -> CameraPath:
     """An action string over a whole clip; a short one is followed by no keys at all."""
     dialect = dialect or card.dialect
@@ -39,14 +51,17 @@ def actions_path(
         translation_speed=card.translation_speed,
         rotation_degrees=card.rotation_degrees,
         pitch_limit_degrees=card.pitch_limit_degrees,
+        start=parse_start(start),
     )
-    source = {
+    source: dict[str, Any] = {
         "kind": "actions",
         "actions": text,
         "dialect": dialect,
         "speeds": [card.translation_speed, card.rotation_degrees],
         "unit": card.distance_unit,
     }
+    if start is not None:
+        source["start"] = kept_start(start)
     return CameraPath.from_poses(c2w_F44, fps=card.fps, source=source)
 
 
