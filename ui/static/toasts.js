@@ -5,14 +5,18 @@ import { h, icon } from "./dom.js";
 const SHOWN_MS = 6000;
 const MOST = 3;
 
-/** Show a sentence, with one thing to do about it where there is one. */
+/** Show a sentence, with one thing to do about it where there is one; what is given back ends it, once. */
 export function toast(sentence, label = "", action = null) {
   const place = document.querySelector("#wb-toasts .toasts");
-  if (!place) return;
+  if (!place) return () => false;
   const close = h("button", { type: "button", class: "btn icon", "aria-label": "Dismiss" }, icon("close"));
   const act = action && h("button", { type: "button", class: "btn" }, label);
   const note = h("div", { class: "toast", role: "status" }, h("span", null, sentence), act, close);
-  const end = () => note.remove();
+  const end = () => {
+    const shown = note.isConnected;
+    note.remove();
+    return shown;
+  };
   close.addEventListener("click", end);
   act?.addEventListener("click", () => {
     end();
@@ -26,4 +30,5 @@ export function toast(sentence, label = "", action = null) {
     });
   place.append(note);
   while (place.children.length > MOST) place.firstElementChild.remove();
+  return end;
 }
