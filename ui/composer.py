@@ -17,10 +17,10 @@ from sanawm.card import ModelCard
 from sanawm.errors import SanaWMError
 from storage.errors import StorageError
 from studio.studio import Studio
-from ui.forms import FIELDS, clean_form, form_of, read_draft, read_ticket, words_of
+from ui.filling import fill_again, fill_clean, follow_model, length_choices
+from ui.forms import FIELDS, clean_form, read_draft, read_ticket
 from ui.presenters import present, shapes
 from ui.static_files import mount
-from ui.words import length as length_words
 
 OURS = ("image", "camera")  # fields whose own script reports their changes
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -127,11 +127,6 @@ def _advanced_fields(form: dict[str, Any], models: list[tuple[str, str]]) -> lis
     return [negative, steps, guidance, model]
 
 
-def length_choices(card: ModelCard) -> list[tuple[str, int]]:
-    """The lengths a model offers, in seconds; the value is the number of frames."""
-    return [(length_words(frames, card.fps), frames) for frames in card.lengths]
-
-
 def _report_changes(composer: Composer) -> None:
     """Tell the page's own script of every change, in the browser, without asking the server."""
     for name, field in zip(FIELDS, composer.fields, strict=True):
@@ -191,63 +186,3 @@ def _has_started(studio: Studio, run_id: str) -> bool:
         return studio.run(run_id).state != "queued"
     except SanaWMError:
         return False
-
-
-def fill_clean(studio: Studio) -> list[Any]:
-    """An empty form, set to the default model's card."""
-    card = studio.card()
-    return filled(clean_form(card), card, parent=None)
-
-
-def fill_from(studio: Studio, run_id: str, *, edit: bool = False) -> list[Any]:
-    """The form of a run, which remembers that it is a remix of it, or that it changes the run."""
-    form, card, parent = _taken_from(studio, run_id)
-    return filled(form, card, parent=parent | {"editing": edit})
-
-
-def fill_again(studio: Studio, form: Any, parent_id: Any) -> list[Any]:
-    """A draft the page had put aside, as it was; its fields come from the browser, unchecked."""
-    kept = {name: form[name] for name in FIELDS if name in form} if isinstance(form, dict) else {}
-    if isinstance(parent_id, str):
-        before, _, parent = _taken_from(studio, parent_id)
-    else:
-        before, parent = clean_form(studio.card()), None
-    card = _card_of(studio, kept.get("model"))
-    head, *fields = filled(before | kept | {"model": card.name}, card, parent=parent)
-    return [head | {"values": before}, *fields]
-
-
-def _taken_from(studio: Studio, run_id: str) -> tuple[dict[str, Any], ModelCard, dict[str, Any]]:
-    """A run as a form, the card it follows, and what the page must know of it."""
-    run = studio.run(run_id)
-    card = _card_of(studio, run.model)
-    form = form_of(run, studio.image(run.image_sha256), card)
-    parent = {"id": run.id, "number": run.number, "parent_id": run.parent_id}
-    return form, card, parent | {"words": words_of(run)}
-
-
-def _card_of(studio: Studio, model: Any) -> ModelCard:
-    """The card of a model, or of the default one where that model is gone."""
-    known = model in {known.name for known in studio.models()}
-    return studio.card(model if known else "")
-
-
-def filled(form: dict[str, Any], card: ModelCard, parent: dict[str, Any] | None) -> list[Any]:
-    """Values for `Composer.filled`; lengths on offer and the picture's shape are the model's.
-
-    The head is told what the form holds and the values that changes are marked against.
-    """
-    shown = form | {
-        "image": gr.HTML(form["image"], ratio=card.width / card.height),
-        "length": gr.Radio(length_choices(card), value=form["length"]),
-    }
-    head = {"parent": parent, "values": form, "form": form, "fill": new_key()}
-    return [head, *(shown[name] for name in FIELDS), card.note]
-
-
-def follow_model(studio: Studio, name: str) -> list[Any]:
-    """What another model advises: its picture's shape, length, steps, guidance, one calm line."""
-    card = studio.card(name)
-    image = gr.HTML(ratio=card.width / card.height)
-    length = gr.Radio(length_choices(card), value=card.num_frames)
-    return [image, length, card.num_inference_steps, card.guidance_scale, card.note]

@@ -31,6 +31,15 @@ FIELDS = (
     "model",
 )
 
+# What the boxes of "Use in the new run" stand for: groups of fields.
+GROUPS = {
+    "image": ("image",),
+    "prompt": ("prompt",),
+    "camera": ("camera",),
+    "seed": ("seed",),
+    "settings": ("length", "negative", "steps", "guidance", "model"),
+}
+
 
 def clean_form(card: ModelCard) -> dict[str, Any]:
     """An empty form, set to what the model's card advises."""
@@ -52,7 +61,7 @@ def form_of(run: RunView, image: AssetView, card: ModelCard) -> dict[str, Any]:
     return {
         "image": image_value(image),
         "prompt": run.prompt,
-        "camera": {"source": run.path_source},
+        "camera": camera_value(run),
         "length": run.num_frames if run.num_frames in card.lengths else card.num_frames,
         "seed": str(run.seed),
         "negative": run.negative_prompt,
@@ -75,6 +84,28 @@ def words_of(run: RunView) -> dict[str, str]:
         "guidance": f"{run.guidance:g}",
         "model": run.model,
     }
+
+
+def camera_value(run: RunView) -> dict[str, Any]:
+    """A camera path as the page holds it; one that goes on from a run belongs to a picture."""
+    value: dict[str, Any] = {"source": run.path_source}
+    return value | {"image": run.image_sha256} if "start" in run.path_source else value
+
+
+def only_where_it_belongs(form: dict[str, Any]) -> dict[str, Any]:
+    """The form without the start of a path that goes on from another picture than it holds."""
+    camera, image = form["camera"], form["image"] or {}
+    source = camera.get("source", {}) if isinstance(camera, dict) else {}
+    if "start" not in source or camera.get("image") == image.get("sha256"):
+        return form
+    clean = {name: value for name, value in source.items() if name != "start"}
+    return form | {"camera": {"source": clean}}
+
+
+def taken(form: dict[str, Any], groups: Any) -> dict[str, Any]:
+    """The fields of some groups; what is no group is nothing."""
+    chosen = [GROUPS[group] for group in GROUPS if group in groups]
+    return {name: form[name] for names in chosen for name in names}
 
 
 def image_value(image: AssetView) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 from sample_runs import CARD, PROMPT
 
-from ui.composer import fill_from, submit
+from ui.composer import submit
+from ui.filling import fill_from
 from ui.forms import FIELDS, clean_form
 
 TICKET = {"visitor": "a" * 32, "client_key": "b" * 32, "parent_id": None, "keep_seed": False}

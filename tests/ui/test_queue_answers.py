@@ -5,8 +5,8 @@ from sample_runs import CARD, PROMPT
 from test_routes import finished, submit
 
 from studio.identity import Ownership, visitor_id
-from ui.composer import fill_again, fill_from
 from ui.composer import submit as press
+from ui.filling import fill_again, fill_from
 from ui.forms import FIELDS, clean_form
 
 WM = "/gradio_api/wm"
