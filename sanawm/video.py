@@ -1,4 +1,4 @@
-"""Frames to an mp4 that plays everywhere, and the still pictures made from it.
+"""Frames to an mp4 that plays everywhere.
 
 The file is H.264, yuv420p, limited range with BT.709 matrix and tags, index in front (faststart).
 Metadata lies as JSON under the keys `wanderbook`, for this program, and `comment`, which every
@@ -39,8 +39,6 @@ LIMITED_RANGE = 1
 
 SMALLEST_WIDTH = 128  # narrower pictures are enlarged
 ENLARGED_WIDTH = 320  # to at least this
-THUMBNAIL_WIDTH = 320
-POSTER_WIDTH = 1280  # at most
 
 
 class Mp4Writer:
@@ -128,16 +126,6 @@ def read_tags(path: Path) -> dict[str, Any]:
     return tags if isinstance(tags, dict) else {}
 
 
-def write_poster(video: Path, poster: Path) -> None:
-    """The first frame as a JPEG, large enough for a page or a link's preview."""
-    _write_still(_first_frame(video), poster, POSTER_WIDTH, format="JPEG", quality=82)
-
-
-def write_thumbnail(video: Path, thumbnail: Path) -> None:
-    """The first frame as a small WebP for a gallery."""
-    _write_still(_first_frame(video), thumbnail, THUMBNAIL_WIDTH, format="WEBP", quality=75)
-
-
 def enlarge_small(frame_HWC: Frame) -> Frame:
     """Pictures too narrow for players, enlarged by a whole factor; all others as they are."""
     height, width = frame_HWC.shape[:2]
@@ -154,24 +142,3 @@ def even_sides(frame_HWC: Frame) -> Frame:
     if height % 2 == 0 and width % 2 == 0:
         return frame_HWC
     return np.pad(frame_HWC, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-
-
-def _first_frame(video: Path) -> Image.Image:
-    with av.open(str(video)) as container:
-        frame = next(container.decode(video=0))
-        rgb = frame.reformat(
-            format="rgb24",
-            src_colorspace="ITU709",
-            dst_colorspace="ITU709",
-            src_color_range="MPEG",
-            dst_color_range="JPEG",
-        )
-        return Image.fromarray(rgb.to_ndarray())
-
-
-def _write_still(picture: Image.Image, path: Path, width: int, **options: Any) -> None:
-    if picture.width > width:
-        height = max(1, round(picture.height * width / picture.width))
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    with whole_file(path) as temporary:
-        picture.save(temporary, **options)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from sanawm.cache_policy import CachePolicy
+from sanawm.cache_policy import NO_CACHES, CachePolicy
 from sanawm.camera.path import CameraPath
 from sanawm.files import disk_shortage_as_sentence
 from sanawm.progress import Finished, Progress
@@ -29,6 +29,7 @@ class Runner(Protocol):
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Write video.mp4, poster.jpg and thumb.webp into the folder, telling each step.
 
+        A wide video gets a hover.mp4, too. Where the job says "fresh", nothing kept is used.
         Where `wants_end` says yes after a drawing step, the video is made of what there is then.
         """
         ...
@@ -54,7 +55,7 @@ class PipelineRunner:
 
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Draw the run, then its stills."""
-        from sanawm.video import write_poster, write_thumbnail
+        from sanawm.stills import write_hover, write_poster, write_thumbnail
 
         events = self._pipeline.generate(
             _request(job_spec),
@@ -67,6 +68,7 @@ class PipelineRunner:
                 if isinstance(event, Finished):
                     write_poster(event.video, folder / "poster.jpg")
                     write_thumbnail(event.video, folder / "thumb.webp")
+                    write_hover(event.video, folder / "hover.mp4")
                 yield event
 
 
@@ -84,6 +86,9 @@ def _request(job_spec: Mapping[str, Any]) -> GenerationRequest:
 
 
 def _policy(job_spec: Mapping[str, Any], cache_folder: Path) -> CachePolicy:
+    """What may be kept and taken; a run that checks another one is made wholly anew."""
+    if job_spec.get("fresh"):
+        return NO_CACHES
     return CachePolicy(
         folder=cache_folder,
         limits=job_spec["cache_limits"],

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sanawm import video
+from sanawm import stills, video
 from sanawm.cache_policy import CachePolicy
 from sanawm.errors import (
     DiskFullError,
@@ -135,7 +135,7 @@ def test_stills_that_find_no_room_are_the_same_sentence(
     def full(*_):
         raise OSError(errno.ENOSPC, "no room")
 
-    monkeypatch.setattr(video, "write_poster", full)
+    monkeypatch.setattr(stills, "write_poster", full)
     request = make_request()
     request.camera_path.save_npz(out / "path.npz")
     threads = torch.get_num_threads()

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from sanawm.latent_preview import LatentPreview
-from sanawm.video import even_sides, mp4_writer, read_tags, write_mp4, write_poster, write_thumbnail
+from sanawm.stills import write_poster, write_thumbnail
+from sanawm.video import even_sides, mp4_writer, read_tags, write_mp4
 
 TAGS = {"prompt": 'ein "Fluß",\nzwei 😀', "seed": 7, "nested": {"a": [1, 2.5, None]}}
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from sanawm.errors import NotEnoughMemoryError
 from sanawm.progress import Finished, Progress
-from sanawm.video import write_mp4, write_poster, write_thumbnail
+from sanawm.stills import write_poster, write_thumbnail
+from sanawm.video import write_mp4
 
 STEPS = 4
 

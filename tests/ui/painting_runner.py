@@ -12,7 +12,8 @@ from PIL import Image
 
 from sanawm.errors import NotEnoughMemoryError
 from sanawm.progress import Finished, Progress
-from sanawm.video import write_mp4, write_poster, write_thumbnail
+from sanawm.stills import write_poster, write_thumbnail
+from sanawm.video import write_mp4
 
 WIDTH, HEIGHT = 160, 96
 
