@@ -8,8 +8,7 @@ import json
 import platform
 from typing import Any
 
-import torch
-
+from sanawm.cache_keys import numerics
 from sanawm.model_parts import ModelParts
 from sanawm.request import GenerationRequest
 from sanawm.video import MAX_TAG_BYTES
@@ -33,6 +32,7 @@ def make_record(
     someone's disk is nobody's business.
     """
     card, precision = parts.card, str(parts.dtype).removeprefix("torch.")
+    computing = numerics(parts)
     picture = {"image": request.image.name, "image_sha256": image_sha256}
     return {
         "schema": SCHEMA,
@@ -43,8 +43,14 @@ def make_record(
         "device": parts.device_name,
         "precision": precision,
         "plan": precision if request.guidance_scale == 1 else f"{precision}, guided",
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "threads": computing["threads"],
+        "processor": " ".join(computing["processor"]),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": computing["torch"],
+            **computing["libraries"],
+        },
+        "code": computing["code"],
         "caches": caches,
         "stopped_at": stopped_at,
     }
