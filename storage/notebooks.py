@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import String, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -225,3 +225,15 @@ def _number_anew(session: Session, notebook_id: str) -> None:
     for cell in session.scalars(touch_all):
         cell.rev = rev
     session.flush()
+
+
+def home_of(session: Session, run_id: str) -> str:
+    """The notebook in which a run was first shown, alone or in a sweep; else the inbox."""
+    there = Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None)
+    query = select(Cell.notebook_id).join(Notebook, Notebook.id == Cell.notebook_id).where(*there)
+    alone = query.where(Cell.run_id == run_id)
+    swept = query.where(Cell.kind == "sweep", cast(Cell.content, String).contains(run_id))
+    for found in (alone, swept):
+        if home := session.scalar(found.order_by(Cell.id).limit(1)):
+            return home
+    return INBOX

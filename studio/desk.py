@@ -1,4 +1,4 @@
-"""What people do with runs: submit, change, order, stop and repeat them.
+"""What people do with runs: submit, change, order and stop them.
 
 A run is committed `queued` before `submit` returns. Everything a person can get wrong raises
 `InvalidRequestError` with a sentence and the field it belongs to; every method checks whether the
@@ -8,7 +8,6 @@ visitor may do what it does. Nothing here generates, and nothing imports torch.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 
 from sqlalchemy.orm import Session
@@ -29,7 +28,7 @@ from studio.media import MediaKeys
 from studio.models import ModelShelf
 from studio.pace import Line, Pace
 from studio.run_views import RunPresenter
-from studio.views import Draft, EstimateView, RunView, StatusView
+from studio.views import Draft, EstimateView, Relation, RunView, StatusView
 from studio.workbench import read_worker
 
 TODAY_S = 24 * 3600.0
@@ -82,7 +81,7 @@ class Desk:
     def run(self, run_id: str) -> RunView:
         """One run; raises InvalidRequestError where there is none."""
         with self._database.read() as session:
-            return self._views(session, [_row(session, run_id)])[0]
+            return self._views(session, [row_of(session, run_id)])[0]
 
     def runs(self, before: str | None = None, limit: int = 30) -> list[RunView]:
         """Newest first; `before` is the id of the last one already shown."""
@@ -92,7 +91,7 @@ class Desk:
     def queue_runs(self) -> list[RunView]:
         """What runs, what waits in order, and what ended in the last day, the latest first."""
         with self._database.read() as session:
-            line = [_row(session, place.run_id) for place in places(session)]
+            line = [row_of(session, place.run_id) for place in places(session)]
             ended = rows.ended_since(session, time.time() - TODAY_S)
             return self._views(session, [*line, *ended])
 
@@ -122,46 +121,34 @@ class Desk:
         """Queue a run; the same client key gives the same run."""
         return self._submit(draft, client_key, visitor)
 
-    def duplicate(self, run_id: str, client_key: str, visitor: str) -> RunView:
-        """The same run once more, seed and all; the owner's right behind the original."""
-        with self._database.read() as session:
-            draft = submission.draft_of(_row(session, run_id))
-        behind = run_id if self.is_owner(visitor) else None  # before others is the owner's to say
-        return self._submit(draft, client_key, visitor, behind=behind)
-
-    def reseed(self, run_id: str, client_key: str, visitor: str) -> RunView:
-        """The same run once more with a seed of its own, drawn now."""
-        with self._database.read() as session:
-            draft = submission.draft_of(_row(session, run_id))
-        return self._submit(replace(draft, seed=None), client_key, visitor)
-
-    def retry_smaller(self, run_id: str, client_key: str, visitor: str) -> RunView:
-        """A failed run once more with the next shorter length its model offers."""
-        run = self.run(run_id)
-        if run.smaller is None:
-            raise InvalidRequestError("There is no shorter clip to try.")
-        with self._database.read() as session:
-            draft = submission.draft_of(_row(session, run_id))
-        return self._submit(submission.shortened(draft, run.smaller), client_key, visitor)
-
     def retry(self, run_id: str, visitor: str) -> RunView:
         """Queue a failed or cancelled run again, with the same seed and settings."""
         self._check_may_change(run_id, visitor)
-        with _sentences():
+        with sentences():
             self._queue.retry(run_id, limited=not self.is_owner(visitor))
         return self.run(run_id)
 
     def _submit(
-        self, draft: Draft, client_key: str, visitor: str, behind: str | None = None
+        self,
+        draft: Draft,
+        client_key: str,
+        visitor: str,
+        *,
+        behind: str | None = None,
+        relation: Relation | None = None,
     ) -> RunView:
+        """`behind` names the waiting run to follow, `relation` what no draft can tell."""
         model, limited = self._shelf.find(draft.model), not self.is_owner(visitor)
-        with _sentences():
+        with sentences():
             if limited and (known := self._queue.known_or_room(client_key, visitor_id(visitor))):
                 return self.run(known)
             run = submission.make_run(
                 self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
             )
-            added = self._queue.add(run, limited=limited, behind=behind)
+            run.relation = relation or run.relation
+            added = self._queue.add(
+                run, limited=limited, behind=behind, notebook_id=draft.notebook_id
+            )
         return self.run(added.id)
 
     # ---- changing what waits and stopping what runs
@@ -170,6 +157,9 @@ class Desk:
         """Let a waiting run ask for something else; refused with a sentence once it has started."""
         self._check_may_change(run_id, visitor)
         fields = submission.deciding_fields(self._database, self._shelf.find(draft.model), draft)
+        with self._database.read() as session:
+            parent = session.get(Run, draft.parent_id) if draft.parent_id else None
+        fields |= submission.relation_to(parent, fields)
         changed, run = self._queue.replace(run_id, **fields), self.run(run_id)
         if not changed:
             sentence = STARTED if run.state == "running" else ENDED
@@ -224,7 +214,7 @@ class Desk:
 
     def _check_may_change(self, run_id: str, visitor: str) -> None:
         with self._database.read() as session:
-            run = _row(session, run_id)
+            run = row_of(session, run_id)
         if not self._ownership.may_change(run.visitor, visitor):
             raise InvalidRequestError(NOT_YOURS)
 
@@ -246,7 +236,8 @@ class Desk:
             return ()
 
 
-def _row(session: Session, run_id: str) -> Run:
+def row_of(session: Session, run_id: str) -> Run:
+    """The row of a run, or a sentence."""
     run = session.get(Run, run_id)
     if run is None:
         raise InvalidRequestError(UNKNOWN)
@@ -254,7 +245,7 @@ def _row(session: Session, run_id: str) -> Run:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def sentences() -> Iterator[None]:
     """What the storage refuses is something the person asked for."""
     try:
         yield

@@ -64,6 +64,7 @@ def job_spec(
         "num_inference_steps": run.num_inference_steps,
         "guidance_scale": run.guidance_scale,
         "keep_stage1": preferences.keep_stage1,
+        "fresh": run.relation == "check",  # a repetition of another run proves nothing from caches
         "cache_limits": preferences.cache_limits(),
     }
 

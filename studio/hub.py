@@ -11,12 +11,14 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
-from studio.views import RunView, StatusView
+from studio.views import CellView, NotebookView, RunView, StatusView
 
 MAX_FOLLOWERS = 200
 AGAIN_S = 1.0  # until a failed reading is tried again
+
+Row = TypeVar("Row", RunView, CellView)
 
 logger = logging.getLogger(__name__)
 
@@ -35,27 +37,32 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Runs that changed up to a revision, and how the worker and the queue are."""
+    """What changed up to a revision, and how the worker and the queue are."""
 
     rev: int
     runs: list[RunView]  # newest change first
+    cells: list[CellView]
+    notebooks: list[NotebookView] | None  # all of them, where any changed
     status: StatusView
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready fields."""
-        return {
-            "rev": self.rev,
-            "runs": [run.to_dict() for run in self.runs],
-            "status": self.status.to_dict(),
-        }
 
     def merged_into(self, older: "Event | None") -> "Event":
         """This event and what an older, not yet delivered one says besides."""
         if older is None:
             return self
-        known = {run.id for run in self.runs}
-        runs = self.runs + [run for run in older.runs if run.id not in known]
-        return Event(rev=self.rev, runs=runs, status=self.status)
+        notebooks = older.notebooks if self.notebooks is None else self.notebooks
+        return Event(
+            rev=self.rev,
+            runs=_and_others(self.runs, older.runs),
+            cells=_and_others(self.cells, older.cells),
+            notebooks=notebooks,
+            status=self.status,
+        )
+
+
+def _and_others(newer: list[Row], older: list[Row]) -> list[Row]:
+    """What is newer, then what only the older event tells of."""
+    known = {row.id for row in newer}
+    return newer + [row for row in older if row.id not in known]
 
 
 class _Follower:

@@ -18,6 +18,8 @@ PREFIX = "/gradio_api/wm"
 LIFETIME_S = 24 * 3600
 PERIOD_S = 12 * 3600
 EVENTS = "events"
+HOVER = "hover.mp4"  # a short, small version of a large video; a small one needs none
+VIDEO = "video.mp4"
 
 
 class MediaKeys:

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from sanawm.camera.presets import PRESETS
 from storage.runs import images, parents
+from storage.search import children
 from storage.tables import Asset, Run
-from studio.media import MediaKeys
+from studio.media import HOVER, MediaKeys
 from studio.pace import Line
 from studio.views import SHORT_HASH, Change, RunView
 
@@ -34,8 +35,14 @@ class RunPresenter:
     def views(self, runs: Sequence[Run]) -> list[RunView]:
         """One view for each row, in the same order."""
         families, frames = parents(self._session, runs), images(self._session, runs)
+        offspring = children(self._session, [run.id for run in runs])
         return [
-            self._view(run, families.get(run.parent_id or ""), frames[run.image_sha256])
+            self._view(
+                run,
+                families.get(run.parent_id or ""),
+                frames[run.image_sha256],
+                offspring.get(run.id, 0),
+            )
             for run in runs
         ]
 
@@ -48,7 +55,7 @@ class RunPresenter:
             return None
         return max((n for n in self._lengths(run.model) if n < run.num_frames), default=None)
 
-    def _view(self, run: Run, parent: Run | None, image: Asset) -> RunView:
+    def _view(self, run: Run, parent: Run | None, image: Asset, children: int) -> RunView:
         place = self._waiting.get(run.id)
         return RunView(
             id=run.id,
@@ -73,7 +80,16 @@ class RunPresenter:
             model_revision=run.model_revision,
             parent_id=run.parent_id,
             parent_number=parent.number if parent else None,
+            relation=run.relation,  # type: ignore[arg-type]
+            start_frame=run.start_frame,
+            root_id=run.root_id,
+            children=children,
             changes=changes(parent, run) if parent else [],
+            rating=run.rating,
+            note=run.note,
+            tags=run.tags,
+            deleted=run.deleted_at is not None,
+            check=run.check,
             error=run.error,
             created_at=run.created_at,
             attempt=run.attempt,
@@ -98,6 +114,7 @@ class RunPresenter:
             "video": video,
             "poster": self._keys.media_url(f"{folder}/poster.jpg") if done else "",
             "thumb": self._keys.media_url(f"{folder}/thumb.webp") if done else "",
+            "hover": self._keys.media_url(f"{folder}/{HOVER}") if done else "",
             "preview": self._keys.media_url(f"{folder}/{run.preview}") if run.preview else "",
             "download": f"{video}&name=wanderbook-{run.number}.mp4" if done else "",
         }

@@ -1,10 +1,12 @@
 """The application without a page: one object that pages, routes and scripts call.
 
-What people do with runs is in `studio.desk`; here are the worker process, the pictures, the files
-behind addresses, the events and what the owner chose. Only the worker process generates; nothing
+What people do with runs is in `studio.desk` and `studio.series`; here are the worker process, the
+pictures, the files behind addresses, the events and what the owner chose. Notebooks, marks, the
+gallery, drafts and chains have an object each. Only the worker process generates; nothing
 here imports torch.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,18 @@ from storage.files import LOG
 from storage.line import counts
 from storage.queue import Queue
 from storage.tables import Run
+from storage.trash import purge_old
 from studio import submission
+from studio.book import Book
+from studio.chains import Chains
 from studio.cores import physical_cores
-from studio.desk import Desk
+from studio.drafts import Drafts
+from studio.gallery import Gallery
 from studio.housekeeping import Housekeeping
 from studio.hub import Event, Hub
 from studio.identity import Ownership
-from studio.media import EVENTS, MediaKeys
+from studio.marks import Marks
+from studio.media import EVENTS, HOVER, VIDEO, MediaKeys
 from studio.models import ModelShelf
 from studio.pace import Pace
 from studio.pictures import Pictures
@@ -36,6 +43,7 @@ from studio.preferences import (
     write_preferences,
 )
 from studio.presence import Presence
+from studio.series import Series
 from studio.settings import Settings
 from studio.supervisor import Supervisor
 from studio.views import AssetView, ExampleView, ModelView
@@ -44,7 +52,7 @@ from studio.worker import WorkerSettings
 REAL_RUNNER = "studio.runner:PipelineRunner"
 
 
-class Studio(Desk):
+class Studio(Series):
     """The application behind the page; one per process, safe to call from many threads.
 
     `hub.follow` is what the event stream sends. `local_owner` says that the page is on loopback
@@ -73,7 +81,12 @@ class Studio(Desk):
         self._pictures = Pictures(database, self._keys, self._shelf)
         self._presence = Presence(settings.data_folder)
         self._supervisor = Supervisor(database, self._queue, self._worker_settings)
-        self.hub = Hub(database.watch(), self.rev, self._event)
+        self.book = Book(database, self._ownership)
+        self.marks = Marks(database, self._ownership, self.run, time.time)
+        self.gallery = Gallery(database, self._views)
+        self.drafts = Drafts(database)
+        self.chains = Chains(database, self._keys, self._shelf, self.store_image)
+        self.hub = Hub(database.watch(), self.rev, self.event)
         self.housekeeping = Housekeeping(
             database,
             self._shelf,
@@ -91,6 +104,7 @@ class Studio(Desk):
         what brought the program down may be in the queue still.
         """
         unclean = self._presence.enter()
+        purge_old(self._database)
         with self._database.read() as session:
             somebody_waits = any(counts(session))
         if unclean and somebody_waits and self.preferences().after_unclean_stop == "pause":
@@ -171,6 +185,8 @@ class Studio(Desk):
             file = self._pictures.example_file(name.removeprefix("examples/"))
         else:
             file = self._database.folder.root / name
+        if file.name == HOVER and not file.is_file():
+            file = file.with_name(VIDEO)
         return file if file.is_file() else None
 
     def events_url(self) -> str:
@@ -191,9 +207,11 @@ class Studio(Desk):
         log = self._database.folder.attempt(run.id, run.attempt) / LOG
         return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
 
-    def _event(self, after_rev: int) -> Event:
+    def event(self, after_rev: int) -> Event:
+        """What changed after a revision, and how the worker and the queue are now."""
         rev, runs = self.changes(after_rev)
-        return Event(rev=rev, runs=runs, status=self.status())
+        cells, notebooks = self.book.changes(after_rev, rev)
+        return Event(rev=rev, runs=runs, cells=cells, notebooks=notebooks, status=self.status())
 
     def _worker_settings(self) -> WorkerSettings:
         return WorkerSettings(

@@ -24,6 +24,11 @@ from storage.tables import Asset, Run
 from studio.models import Model
 from studio.views import Draft
 
+# Relations that say what alone is different, and the columns that tell it.
+ONLY = {
+    "reseed": {"seed", "model_revision"},
+    "repath": {"path_sha256", "path_source", "path_points", "model_revision"},
+}
 DRAWN_SEEDS = 1_000_000  # seeds we draw have at most six digits, so that people can say them
 
 
@@ -55,13 +60,30 @@ def make_run(database: Database, model: Model, draft: Draft, client_key: str, vi
     """A row that is ready to be queued; its camera path is already among the assets."""
     with database.read() as session:
         parent = session.get(Run, draft.parent_id) if draft.parent_id else None
+    fields, run_id = deciding_fields(database, model, draft), str(ULID())
     return Run(
-        id=str(ULID()),
+        id=run_id,
         client_key=client_key,
         visitor=visitor,
         parent_id=parent.id if parent else None,
-        **deciding_fields(database, model, draft),
+        root_id=parent.root_id if parent else run_id,
+        **relation_to(parent, fields),
+        **fields,
     )
+
+
+def relation_to(parent: Run | None, fields: dict[str, Any]) -> dict[str, Any]:
+    """How a run came from its parent: its `relation`, and the `start_frame` it goes on from."""
+    if parent is None:
+        return {"relation": "", "start_frame": None}
+    start = fields["path_source"].get("start", {})
+    if start.get("run") == parent.id:
+        return {"relation": "extend", "start_frame": int(start["frame"])}
+    changed = {name for name, value in fields.items() if getattr(parent, name) != value}
+    for relation, only in ONLY.items():
+        if changed and changed <= only:
+            return {"relation": relation, "start_frame": None}
+    return {"relation": "remix", "start_frame": None}
 
 
 def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str, Any]:
@@ -99,6 +121,11 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
     }
 
 
+def drawn_seed() -> int:
+    """A seed for a run that asks for none."""
+    return secrets.randbelow(DRAWN_SEEDS)
+
+
 def draft_of(run: Run) -> Draft:
     """The draft that would make a run once more, seed and all, as a child of it."""
     return Draft(
@@ -131,7 +158,7 @@ def _request(draft: Draft, card: ModelCard, image: Path) -> GenerationRequest:
         negative_prompt=draft.negative_prompt.strip(),
         camera_path=resolve_path(draft.path_source, draft.num_frames, card),
         num_frames=draft.num_frames,
-        seed=secrets.randbelow(DRAWN_SEEDS) if draft.seed is None else draft.seed,
+        seed=drawn_seed() if draft.seed is None else draft.seed,
         num_inference_steps=draft.num_inference_steps,
         guidance_scale=draft.guidance_scale,
     )

@@ -7,8 +7,12 @@ expiring capability. `to_dict` gives JSON-ready values under the field names.
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from storage.tables import INBOX
+
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
 Wish = Literal["", "cancel", "keep"]
+Relation = Literal["", "remix", "reseed", "repath", "extend", "check"]
+CellKind = Literal["run", "text", "compare", "sweep"]
 
 SHORT_HASH = 8  # characters of a visitor's hash that pages see
 
@@ -27,6 +31,7 @@ class Draft:
     negative_prompt: str = ""
     seed: int | None = None  # None: drawn when the run is submitted
     parent_id: str | None = None
+    notebook_id: str = INBOX  # where the new run gets its cell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,8 +134,17 @@ class RunView:
     model: str
     model_revision: str
     parent_id: str | None
-    parent_number: int | None
+    parent_number: int | None  # None also where the parent was deleted for good
+    relation: Relation  # to the parent
+    start_frame: int | None  # the frame of the parent that an `extend` goes on from
+    root_id: str  # the oldest ancestor
+    children: int  # runs made of this one
     changes: list[Change]
+    rating: int  # stars; 0: none given
+    note: str  # Markdown
+    tags: list[str]
+    deleted: bool  # it lies in the trash
+    check: dict[str, Any]  # of a repetition that is done: how alike it came out
     error: str  # a sentence, when failed or cancelled
     created_at: float
     attempt: int
@@ -148,9 +162,81 @@ class RunView:
     video: str
     poster: str
     thumb: str
+    hover: str  # a small, short video
     preview: str
     download: str
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotebookView:
+    """An ordered list of cells under a title."""
+
+    id: str
+    title: str
+    description: str
+    newest_first: bool
+    runs: int  # how many runs it shows
+    is_inbox: bool
+    created_at: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellView:
+    """A place in a notebook; the runs it shows are told of by their ids alone."""
+
+    id: str
+    notebook_id: str
+    kind: CellKind
+    position: float
+    collapsed: bool
+    deleted: bool
+    run_id: str | None  # of a run's cell
+    runs: list[str]  # of a comparison or a sweep
+    text: str  # of a text: Markdown
+    content: dict[str, Any]  # of a comparison or a sweep: everything else it says
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutlineView:
+    """One line of a notebook's outline."""
+
+    cell_id: str
+    kind: CellKind
+    number: int | None  # of a run
+    words: str  # a heading, or the beginning of a prompt
+    level: int  # 1 for what stands alone, 2 for what is under a heading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DraftView:
+    """What somebody's form held when it was last kept; unchecked, as it came from the page."""
+
+    form: dict[str, Any]
+    parent_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FacetView:
+    """One value that a search can be narrowed to."""
+
+    field: str  # what to write into the search: path:orbit-left
+    title: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GalleryPage:
+    """Some runs of a search, the newest first."""
+
+    runs: list[RunView]
+    total: int  # of the whole search
+    days: dict[str, int]  # how many on each day, as "2026-11-22"
+    families: dict[str, int]  # root id -> runs of that family, of the runs on this page

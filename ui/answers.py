@@ -20,7 +20,7 @@ from studio.studio import Studio
 from studio.views import SHORT_HASH, Draft
 from ui.drawing import top_view
 from ui.forms import image_value
-from ui.presenters import present, present_all, state_of
+from ui.presenters import present, present_all, present_event
 from ui.repairs import repair
 
 PATH_MAP_SIZE = 116  # pixels of the composer's top view
@@ -57,15 +57,8 @@ async def session(studio: Studio, request: Request) -> dict[str, Any]:
 async def changes(studio: Studio, request: Request) -> dict[str, Any]:
     """What changed after a revision, where events cannot be streamed."""
 
-    def read() -> dict[str, Any]:
-        rev, changed = studio.changes(_number(request, "after", -1))
-        return {
-            "rev": rev,
-            "runs": present_all(studio, changed),
-            "state": state_of(studio.status(), studio.card().title),
-        }
-
-    return await run_in_threadpool(read)
+    after = _number(request, "after", -1)
+    return await run_in_threadpool(lambda: present_event(studio, studio.event(after)))
 
 
 async def runs(studio: Studio, request: Request) -> dict[str, Any]:

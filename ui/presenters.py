@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from studio.hub import Event
 from studio.studio import Studio
-from studio.views import Change, RunView, StatusView
+from studio.views import CellView, Change, RunView, StatusView
 from ui.drawing import top_view
+from ui.markdown import nodes
 from ui.stages import kept, percent, stages
 from ui.words import duration, length
 
@@ -31,6 +33,14 @@ WISHES = {
     "cancel": "Cancelling after this step",
     "keep": "Keeping what there is",
 }
+RELATIONS = {
+    "": "remix of",
+    "remix": "remix of",
+    "reseed": "new seed of",
+    "repath": "new path of",
+    "extend": "continues",
+    "check": "check of",
+}
 PAUSES = {
     "": "The queue is paused.",
     "by hand": "The queue is paused.",
@@ -46,6 +56,13 @@ def cell(run: RunView, *, model_title: str, unit: str, fov_degrees: float) -> di
         "state": run.state,
         "prompt": run.prompt,
         "relation": _relation(run),
+        "children": run.children,
+        "rating": run.rating,
+        "tags": run.tags,
+        "note": run.note,
+        "note_nodes": nodes(run.note),
+        "check": check_words(run.check) if run.relation == "check" else "",
+        "deleted": run.deleted,
         "changes": [_change(change) for change in run.changes[:SHOWN_CHANGES]],
         "more_changes": max(0, len(run.changes) - SHOWN_CHANGES),
         "path": run.path_label,
@@ -104,9 +121,27 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _relation(run: RunView) -> dict[str, Any] | None:
-    if run.parent_id is None:
+    """What a run is to its parent; the frame is counted from 1, as the player counts."""
+    if run.parent_id is None or run.parent_number is None:
         return None
-    return {"text": "remix of", "id": run.parent_id, "number": run.parent_number}
+    return {
+        "text": RELATIONS[run.relation],
+        "id": run.parent_id,
+        "number": run.parent_number,
+        "frame": None if run.start_frame is None else run.start_frame + 1,
+    }
+
+
+def check_words(check: dict[str, Any]) -> str:
+    """What a repetition of a run found."""
+    if not check:
+        return ""
+    of, frames = check["of"], check["frames"]
+    if check["identical"]:
+        return f"Identical to run {of}, all {frames} frames."
+    how_far = f"{check['psnr']:.1f} dB, at worst {check['worst']} of 255"
+    why = " ".join(check["differs"])
+    return f"Not identical to run {of}: {how_far}. {why}".strip()
 
 
 def _change(change: Change) -> dict[str, str]:
@@ -195,6 +230,8 @@ def _media(run: RunView) -> dict[str, str]:
     return {
         "video": run.video,
         "poster": run.poster,
+        "thumb": run.thumb,
+        "hover": run.hover,
         "preview": run.preview,
         "first_frame": run.first_frame,
         "download": run.download,
@@ -219,3 +256,33 @@ def present_all(studio: Studio, runs: Sequence[RunView]) -> list[dict[str, Any]]
         )
         for run in runs
     ]
+
+
+def present_cell(cell: CellView) -> dict[str, Any]:
+    """A place in a notebook; its runs are presented beside it, once each."""
+    return {
+        "id": cell.id,
+        "notebook": cell.notebook_id,
+        "kind": cell.kind,
+        "position": cell.position,
+        "collapsed": cell.collapsed,
+        "deleted": cell.deleted,
+        "run": cell.run_id,
+        "runs": cell.runs,
+        "text": cell.text,
+        "nodes": nodes(cell.text),
+        "content": cell.content,
+    }
+
+
+def present_event(studio: Studio, event: Event) -> dict[str, Any]:
+    """What changed, as every open page hears of it."""
+    told = {
+        "rev": event.rev,
+        "runs": present_all(studio, event.runs),
+        "cells": [present_cell(cell) for cell in event.cells],
+        "state": state_of(event.status, studio.card().title),
+    }
+    if event.notebooks is not None:
+        told["notebooks"] = [notebook.to_dict() for notebook in event.notebooks]
+    return told

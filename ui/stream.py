@@ -1,7 +1,8 @@
 """Server-sent events: one stream a page, for every run in it.
 
-Each event is `change` with {"rev", "runs", "state"}, its id the revision, so a page that
-reconnects says how far it was. EventSource can send no header; its address carries the permission.
+Each event is `change` with {"rev", "runs", "cells", "state"} and, where any changed, "notebooks";
+its id is the revision, so a page that reconnects says how far it was. EventSource can send no
+header; its address carries the permission.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from studio.hub import Event
 from studio.studio import Studio
-from ui.presenters import present_all, state_of
+from ui.presenters import present_event
 
 PING = b": still here\n\n"
 HEADERS = {
@@ -53,11 +54,7 @@ class Stream:
 
 
 def _line(studio: Studio, event: Event) -> bytes:
-    value = {
-        "rev": event.rev,
-        "runs": present_all(studio, event.runs),
-        "state": state_of(event.status, studio.card().title),
-    }
+    value = present_event(studio, event)
     return f"event: change\nid: {event.rev}\ndata: {json.dumps(value)}\n\n".encode()
 
 

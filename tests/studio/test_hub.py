@@ -34,7 +34,7 @@ class Source:
         )
         some = changed[: self.most]
         rev = some[-1].rev if len(changed) > self.most else self.rev
-        return Event(rev=rev, runs=some[::-1], status=None)
+        return Event(rev=rev, runs=some[::-1], cells=[], notebooks=None, status=None)
 
 
 class FakeRun:
@@ -237,8 +237,8 @@ def test_a_studio_s_hub_tells_of_a_new_run(studio, submit):
         run = await asyncio.to_thread(submit)
         event = await next_change(events)
         assert event.runs == [run]
-        assert event.to_dict()["runs"][0]["state"] == "queued"
-        assert event.to_dict()["status"]["queued"] == 1
+        assert event.runs[0].state == "queued"
+        assert event.status.queued == 1
         await events.aclose()
 
     asyncio.run(steps())

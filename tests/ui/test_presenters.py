@@ -68,7 +68,7 @@ def test_a_remix_says_of_what_and_shows_three_changes_at_most():
 
     remix = shown(run_view(parent_id="01PARENT", parent_number=11, changes=changes))
 
-    assert remix["relation"] == {"text": "remix of", "id": "01PARENT", "number": 11}
+    assert remix["relation"] == {"text": "remix of", "id": "01PARENT", "number": 11, "frame": None}
     assert remix["changes"] == [
         {"field": "prompt", "before": "", "after": "changed"},
         {"field": "path", "before": "pull out", "after": "orbit left"},

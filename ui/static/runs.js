@@ -6,13 +6,23 @@ import { hearTimes } from "./times.js";
 
 const runs = new Map(); // id -> cell, as the server presents it
 const asked = new Set(); // runs whose addresses had expired and were asked for anew
-const listeners = { run: new Set(), state: new Set(), link: new Set() };
+const listeners = { run: new Set(), cells: new Set(), notebooks: new Set(), state: new Set(), link: new Set() };
 let state = { model: "", trouble: "", queued: 0, running: 0, paused: false, pause: "", line: [] };
 let visitor = { visitor: "", owner: false };
 
 /** Call `listener(cell, before)` when a run is new or different; `before` is undefined for a new one. */
 export function onRun(listener) {
   listeners.run.add(listener);
+}
+
+/** Call `listener(cells)` with the cells of notebooks that are new or different, their runs being known by then. */
+export function onCells(listener) {
+  listeners.cells.add(listener);
+}
+
+/** Call `listener(notebooks)` with all notebooks when any of them, or what it shows, has changed. */
+export function onNotebooks(listener) {
+  listeners.notebooks.add(listener);
 }
 
 /** Call `listener(state)` after each event, when every changed run has been told of. */
@@ -80,6 +90,14 @@ export function placeNew(cell) {
   hearTimes(allRuns(), state);
 }
 
+/** Show what a person just changed in a run before the server has told of it; gives what stood there before. */
+export function amend(id, changes) {
+  const known = runs.get(id);
+  if (!known) return {};
+  place({ ...known, ...changes });
+  return Object.fromEntries(Object.keys(changes).map((name) => [name, known[name]]));
+}
+
 /** The page's first look at the notebook, and the event stream from there on. */
 export function start() {
   follow(hear, (time) => tell("link", time));
@@ -93,6 +111,8 @@ export function start() {
 function hear(event) {
   state = event.state;
   for (const cell of event.runs) place(cell);
+  if (event.cells.length) tell("cells", event.cells);
+  if (event.notebooks) tell("notebooks", event.notebooks);
   hearTimes(allRuns(), state);
   tell("state", state);
 }

@@ -1,0 +1,131 @@
+"""Every run, found: pages of a search, what it can be narrowed to, and whole families."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.orm import Session
+
+from sanawm.camera.presets import PRESETS
+from sanawm.errors import InvalidRequestError
+from storage import search as rows
+from storage.database import Database
+from storage.tables import Run
+from studio.search import parse
+from studio.views import FacetView, GalleryPage, RunView
+
+UNKNOWN = "This run is not in the notebook."
+MOST_TAGS = 12
+PATHS = {preset.id: preset.title for preset in PRESETS} | {"own": "Own path"}
+STATES = {
+    "done": "Done",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "queued": "Queued",
+    "running": "Running",
+}
+
+Present = Callable[[Session, Sequence[Run]], list[RunView]]
+
+
+class Gallery:
+    """Reads over all notebooks; safe to call from many threads."""
+
+    def __init__(self, database: Database, present: Present) -> None:
+        self._database = database
+        self._present = present
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        before: str | None = None,
+        limit: int = 60,
+        stacked: bool = False,
+        utc_offset_min: int = 0,
+    ) -> GalleryPage:
+        """A page of what matches, newest first, older than `before`; stacked, one of a family."""
+        wanted = parse(query, utc_offset_min)
+        with self._database.read() as session:
+            found = rows.page(session, wanted, before=before, limit=limit, stacked=stacked)
+            roots = [run.root_id for run in found]
+            return GalleryPage(
+                runs=self._present(session, found),
+                total=rows.total(session, wanted, stacked=stacked),
+                days=rows.days(session, wanted, utc_offset_min, stacked=stacked),
+                families=rows.family_sizes(session, roots) if stacked else {},
+            )
+
+    def facets(self, query: str = "") -> dict[str, list[FacetView]]:
+        """What the runs that match differ in, with how many there are of each."""
+        wanted = parse(query)
+        with self._database.read() as session:
+            return {
+                "notebook": _notebooks(session, wanted),
+                "path": _paths(session, wanted),
+                "tag": _tags(session, wanted),
+                "rating": _ratings(session, wanted),
+                "state": _states(session, wanted),
+                "model": [
+                    FacetView(field=f"model:{_quoted(name)}", title=name, count=count)
+                    for name, count in rows.counts_by(session, wanted, Run.model)
+                ],
+            }
+
+    def tags(self) -> dict[str, int]:
+        """Every tag in use."""
+        with self._database.read() as session:
+            return dict(rows.counts_by_tag(session, rows.Filter()))
+
+    def family(self, run_id: str) -> list[RunView]:
+        """Everything that comes from the run's oldest ancestor, oldest first."""
+        with self._database.read() as session:
+            run = session.get(Run, run_id)
+            if run is None:
+                raise InvalidRequestError(UNKNOWN)
+            return self._present(session, rows.family(session, run.root_id))
+
+
+def _notebooks(session: Session, wanted: rows.Filter) -> list[FacetView]:
+    return [
+        FacetView(field=f"notebook:{_quoted(title)}", title=title, count=count)
+        for _, title, count in rows.counts_by_notebook(session, wanted)
+    ]
+
+
+def _paths(session: Session, wanted: rows.Filter) -> list[FacetView]:
+    return [
+        FacetView(field=f"path:{name}", title=PATHS.get(name, name), count=count)
+        for name, count in rows.counts_by(session, wanted, rows.PATH)
+    ]
+
+
+def _tags(session: Session, wanted: rows.Filter) -> list[FacetView]:
+    return [
+        FacetView(field=f"tag:{_quoted(tag)}", title=tag, count=count)
+        for tag, count in rows.counts_by_tag(session, wanted)[:MOST_TAGS]
+    ]
+
+
+def _ratings(session: Session, wanted: rows.Filter) -> list[FacetView]:
+    counted = dict(rows.counts_by(session, wanted, Run.rating))
+    good = sum(count for stars, count in counted.items() if stars >= 4)
+    choices = [
+        FacetView(field="rating:>=4", title="Four and up", count=good),
+        FacetView(field="rating:none", title="Not rated", count=counted.get(0, 0)),
+    ]
+    return [choice for choice in choices if choice.count]
+
+
+def _states(session: Session, wanted: rows.Filter) -> list[FacetView]:
+    facets = [
+        FacetView(field=f"state:{state}", title=STATES[state], count=count)
+        for state, count in rows.counts_by(session, wanted, Run.state)
+    ]
+    trashed = rows.Filter(words=wanted.words, conditions=wanted.conditions, in_trash=True)
+    if count := rows.total(session, trashed, stacked=False):
+        facets.append(FacetView(field="is:trash", title="In the trash", count=count))
+    return facets
+
+
+def _quoted(value: str) -> str:
+    clean = value.replace('"', "")
+    return f'"{clean}"' if " " in clean else clean
