@@ -5,7 +5,7 @@ camera are `gr.HTML` with a script each, whose value is a plain dict. Every hand
 Gradio's queue: it reads the form, calls the studio and returns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from secrets import token_hex as new_key
 from typing import Any
@@ -168,7 +168,8 @@ def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
     edits = None
     try:
         sent = read_ticket(ticket)
-        edits, draft = sent.edits, read_draft(form, sent.parent_id)
+        edits = sent.edits
+        draft = replace(read_draft(form, sent.parent_id), notebook_id=sent.notebook_id)
         if edits is not None:
             run = studio.edit(edits, draft, sent.visitor)
             return {**answer, "run": present(studio, run), "saved": True}, seed

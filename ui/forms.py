@@ -11,6 +11,7 @@ from typing import Any
 
 from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
+from storage.tables import INBOX
 from studio.views import AssetView, Draft, RunView
 
 KEY = re.compile("[0-9A-Za-z_-]{16,64}")  # keys are made in the browser, or by a script
@@ -145,6 +146,7 @@ class Ticket:
     parent_id: str | None
     keep_seed: bool
     edits: str | None  # the waiting run that the form changes, where it makes no new one
+    notebook_id: str  # where the new run gets its cell
 
 
 def read_ticket(value: Any) -> Ticket:
@@ -160,6 +162,7 @@ def read_ticket(value: Any) -> Ticket:
         parent_id=_id(sent.get("parent_id")),
         keep_seed=sent.get("keep_seed") is True,
         edits=_id(sent.get("edits")),
+        notebook_id=_id(sent.get("notebook_id")) or INBOX,
     )
 
 

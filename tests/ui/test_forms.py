@@ -112,6 +112,8 @@ def test_a_ticket_is_read_whole():
     assert (ticket.parent_id, ticket.keep_seed) == ("01RUN", True)
     assert ticket.edits == "01WAITS"
     assert read_ticket(sent | {"edits": 7}).edits is None
+    assert ticket.notebook_id == "inbox"
+    assert read_ticket(sent | {"notebook_id": "01BOOK"}).notebook_id == "01BOOK"
 
 
 def test_an_owner_holds_runs_by_whatever_words_the_key_is():
