@@ -46,7 +46,7 @@ from studio.presence import Presence
 from studio.series import Series
 from studio.settings import Settings
 from studio.supervisor import Supervisor
-from studio.views import AssetView, ExampleView, ModelView
+from studio.views import AssetView, ExampleView, ModelView, RunView
 from studio.worker import WorkerSettings
 
 REAL_RUNNER = "studio.runner:PipelineRunner"
@@ -188,6 +188,10 @@ class Studio(Series):
         if file.name == HOVER and not file.is_file():
             file = file.with_name(VIDEO)
         return file if file.is_file() else None
+
+    def run_file_url(self, run: RunView, name: str) -> str:
+        """The address of a file beside a finished run's video: c2w.npz, run.json."""
+        return self._keys.media_url(f"runs/{run.id}/a{run.attempt}/{name}")
 
     def events_url(self) -> str:
         """The SSE address with a capability: /gradio_api/wm/events?e=…&s=…."""
