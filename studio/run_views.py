@@ -98,6 +98,7 @@ class RunPresenter:
             stopped_at=run.stopped_at,
             smaller=self._smaller(run),
             seconds=run.seconds,
+            device=run.device,
             timings=run.timings,
             savings=run.savings,
             image_sha256=run.image_sha256,

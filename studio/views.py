@@ -153,6 +153,7 @@ class RunView:
     stopped_at: int | None  # the step after which it was stopped early and kept
     smaller: int | None  # frames of the next shorter clip, for a run that failed
     seconds: float | None  # from start to end, when ended
+    device: str  # what it ran on; "" where that is not known
     timings: dict[str, float]  # seconds per stage, when done
     savings: dict[str, float]  # seconds saved by each cache that had the result: text, latents, …
     image_sha256: str

@@ -84,6 +84,7 @@ def run_view(**changes):
         "stopped_at": None,
         "smaller": None,
         "seconds": 17.2,
+        "device": "cpu, 2 threads",
         "savings": {},
         "timings": {"prompt": 0.4, "first_frame": 0.3, "drawing": 13.0},
         "image_sha256": "ab" * 32,
