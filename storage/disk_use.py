@@ -29,6 +29,7 @@ def places(folder: DataFolder) -> dict[str, list[Path]]:
         "videos": [folder.runs],
         "pictures": [folder.assets],
         **{kind: [cache_folder(folder, kind)] for kind in CACHES},
+        "chains": [cache_folder(folder, "chains")],
         "database": [folder.root / name for name in DATABASE_FILES],
         "backups": [folder.backups],
         "logs": [folder.logs],

@@ -19,7 +19,8 @@ from storage.database import Database
 from storage.disk_use import CACHES, Use, cache_folder, measure, walk
 from storage.files import DataFolder
 from storage.records import NAME
-from storage.tables import Asset, Run
+from storage.tables import Asset, KeptDraft, Run
+from storage.trash import in_trash, purge
 
 SPARED_S = 3600.0  # younger than this is left alone: somebody may be about to use it
 ASSET = re.compile(r"([0-9a-f]{64})\.(?:png|jpg|npz|thumb\.webp)")
@@ -40,6 +41,8 @@ def dispose(database: Database, kind: str, temporary: Path, now: float | None = 
     Pictures are stored under the same write lock, so none is taken away while it arrives.
     """
     now = time.time() if now is None else now
+    if kind == "trash":
+        return _empty_trash(database, now)
     if kind != "pictures":
         return _delete(disposable(database, kind, now, temporary), now)
     with database.write() as session:
@@ -47,6 +50,16 @@ def dispose(database: Database, kind: str, temporary: Path, now: float | None = 
         unused = {file.name.partition(".")[0] for file in files}
         session.execute(delete(Asset).where(Asset.sha256.in_(unused)))
         return _delete(files, now)
+
+
+def _empty_trash(database: Database, now: float) -> Use:
+    """The runs in the trash go with their rows; what is left of earlier ones, too."""
+    with database.read() as session:
+        held = measure(chain.from_iterable(map(walk, _thrown_away(session, database.folder))))
+        thrown_away = [run.id for run in in_trash(session)]
+    purge(database, thrown_away)
+    left = _delete(list(walk(database.folder.trash)), now)
+    return Use(files=held.files + left.files, size=held.size + left.size)
 
 
 def _delete(files: list[Path], now: float) -> Use:
@@ -70,9 +83,10 @@ def _choose(
     choices: dict[str, Callable[[], Iterable[Path]]] = {
         **{cache: lambda: cache_folder(folder, kind).glob("*.safetensors") for cache in CACHES},
         "pictures": lambda: _unused_assets(session, folder, now),
+        "chains": lambda: walk(cache_folder(folder, "chains")),
         "backups": lambda: _all_but_newest(folder.backups.glob("app-*.db"), KEPT_BACKUPS),
         "logs": lambda: _old(_all_but_newest(folder.logs.glob("worker-*.log"), KEPT_LOGS), now),
-        "trash": lambda: walk(folder.root / "trash"),
+        "trash": lambda: chain(walk(folder.trash), *map(walk, _thrown_away(session, folder))),
         "temporary": lambda: _old(walk(temporary), now),
     }
     return sorted(choices[kind]())
@@ -82,9 +96,21 @@ def _unused_assets(session: Session, folder: DataFolder, now: float) -> list[Pat
     """First frames and paths that no run, queued, ended or still to be found again, starts from."""
     rows = select(Run.image_sha256).union(select(Run.path_sha256))
     needed = set(session.scalars(rows)) | _needed_by_records(session, folder)
+    needed |= _needed_by_drafts(session)
     needed |= set(session.scalars(select(Asset.sha256).where(Asset.created_at > now - SPARED_S)))
     matched = [(file, ASSET.fullmatch(file.name)) for file in walk(folder.assets)]
     return _old([file for file, match in matched if match and match[1] not in needed], now)
+
+
+def _thrown_away(session: Session, folder: DataFolder) -> list[Path]:
+    """The folders of the runs in the trash."""
+    return [folder.runs / run.id for run in in_trash(session)]
+
+
+def _needed_by_drafts(session: Session) -> set[str]:
+    """The first frames of forms that were left unfinished."""
+    images = [form.get("image") for form in session.scalars(select(KeptDraft.form))]
+    return {image.get("sha256", "") for image in images if isinstance(image, dict)}
 
 
 def _needed_by_records(session: Session, folder: DataFolder) -> set[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
@@ -87,6 +88,12 @@ class Desk:
         """Newest first; `before` is the id of the last one already shown."""
         with self._database.read() as session:
             return self._views(session, rows.newest(session, before, limit))
+
+    def runs_named(self, run_ids: Sequence[str]) -> list[RunView]:
+        """These runs, in no order; one that was deleted for good is left out."""
+        with self._database.read() as session:
+            found = session.scalars(select(Run).where(Run.id.in_(run_ids))).all()
+            return self._views(session, found)
 
     def queue_runs(self) -> list[RunView]:
         """What runs, what waits in order, and what ended in the last day, the latest first."""

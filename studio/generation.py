@@ -27,6 +27,7 @@ from storage.tables import Asset, Run
 from studio.mishaps import sentence_of, spoils_the_model
 from studio.models import Model
 from studio.preferences import Preferences, read_preferences
+from studio.repetition import check_of
 from studio.workbench import Workbench
 
 PATH_NAME = "c2w.npz"
@@ -187,6 +188,8 @@ class Generation:
         for preview in self._previews():
             preview.unlink()
         outcome = self._outcome(finished, model)
+        if run.relation == "check":
+            outcome["check"] = check_of(self._database, run, finished.video, outcome["record"])
         for name, value in outcome.items():
             setattr(run, name, value)
         sync_tree(self._folder)

@@ -25,7 +25,7 @@ from studio.views import StatusView
 from studio.workbench import worker_state
 
 NOT_OWNER = "These are the settings of the notebook's owner."
-CLEANED = (*CACHES, "pictures", "backups", "logs", "trash", "temporary")
+CLEANED = (*CACHES, "chains", "pictures", "backups", "logs", "trash", "temporary")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,10 +139,17 @@ class Housekeeping:
 
     def _rooms(self, temporary: Path) -> list[RoomView]:
         used = disk_use(self._database.folder) | {"temporary": measure(walk(temporary))}
-        return [
-            RoomView(kind=kind, use=use, may_go=self._may_go(kind, temporary))
-            for kind, use in used.items()
-        ]
+        may_go = {kind: self._may_go(kind, temporary) for kind in used}
+        # What lies in the trash does so where it was made; it is counted there no more.
+        thrown_away = may_go["trash"] or Use()
+        moved = Use(
+            files=thrown_away.files - used["trash"].files,
+            size=thrown_away.size - used["trash"].size,
+        )
+        videos = used["videos"]
+        used["videos"] = Use(files=videos.files - moved.files, size=videos.size - moved.size)
+        used["trash"] = thrown_away
+        return [RoomView(kind=kind, use=use, may_go=may_go[kind]) for kind, use in used.items()]
 
     def _may_go(self, kind: str, temporary: Path) -> Use | None:
         if kind not in CLEANED or (kind == "temporary" and not self._is_ours(temporary)):

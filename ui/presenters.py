@@ -139,7 +139,10 @@ def check_words(check: dict[str, Any]) -> str:
     of, frames = check["of"], check["frames"]
     if check["identical"]:
         return f"Identical to run {of}, all {frames} frames."
-    how_far = f"{check['psnr']:.1f} dB, at worst {check['worst']} of 255"
+    if check["psnr"] is None:
+        how_far = "as far as both go, the frames are the same"
+    else:
+        how_far = f"{check['psnr']:.1f} dB, at worst {check['worst']} of 255"
     why = " ".join(check["differs"])
     return f"Not identical to run {of}: {how_far}. {why}".strip()
 

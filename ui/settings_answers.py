@@ -44,12 +44,21 @@ KINDS = {
         "A clip as it was drawn: the same run again is only decoded.",
         "Removes them all. Every run and its video stay. The same run again is drawn anew.",
     ),
+    "chains": (
+        "Joined videos",
+        "Runs that go on from one another, as one file to play and download.",
+        "Removes them all. The runs stay, and are joined again when asked for.",
+    ),
     "logs": (
         "Logs",
         "What the worker said, for when something fails.",
         "Removes those older than an hour but the newest. Logs of failed runs stay with them.",
     ),
-    "trash": ("Trash", "What was thrown away.", "Removes it for good. The notebook stays."),
+    "trash": (
+        "Trash",
+        "Runs that were thrown away; each goes by itself after 30 days.",
+        "Deletes them for good, with their videos. All other runs stay.",
+    ),
     "temporary": (
         "Passing files",
         "Pictures on their way in, as programs send them.",
@@ -60,7 +69,7 @@ SHARED = "They lie outside the data folder, perhaps with those of other programs
 PARTS = {
     "kept": ("videos", "pictures", "database", "backups"),
     "caches": CACHES,
-    "passing": ("logs", "trash", "temporary"),
+    "passing": ("chains", "logs", "trash", "temporary"),
 }
 LATENT_BYTES = 4  # a number of a drawing
 LEAST_SAVED_S = 0.05  # less is not worth a word

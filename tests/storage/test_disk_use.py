@@ -42,6 +42,7 @@ def test_each_kind_is_counted_where_it_lies(tmp_path):
         "latents": "cache/latents/1.safetensors",
         "features": "cache/features/1.safetensors",
         "stage1": "cache/stage1/1.safetensors",
+        "chains": "cache/chains/1.mp4",
         "database": "app.db-wal",
         "backups": "backups/app-1.db",
         "logs": "logs/worker-1.log",
