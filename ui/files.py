@@ -1,7 +1,8 @@
 """Files for the page: media behind an address that expires, scripts and styles for good.
 
 Media answers ranges, so a video can be moved through, and compares ETags itself, since
-`FileResponse` does not. Nothing is ever served under a type a browser would run.
+`FileResponse` does not. Nothing is ever served under a type a browser would run, and data can only
+be downloaded.
 """
 
 import re
@@ -24,6 +25,7 @@ MEDIA_TYPES = {
     ".png": "image/png",
     ".webp": "image/webp",
 }
+DOWNLOADS = {".npz": "application/octet-stream", ".json": "application/json"}  # never shown
 
 
 async def media_response(studio: Studio, request: Request) -> Response:
@@ -32,6 +34,8 @@ async def media_response(studio: Studio, request: Request) -> Response:
     path = studio.media_file(request.path_params["name"], query.get("e", ""), query.get("s", ""))
     if PREVIEW.search(request.path_params["name"]):
         return await run_in_threadpool(_preview_response, path)
+    if path is not None and path.suffix in DOWNLOADS:
+        return _file_response(request, path, DOWNLOADS[path.suffix], query.get("name") or path.name)
     if path is None or path.suffix not in MEDIA_TYPES:
         return Response("This file is not there any more.", 404, headers=NO_SNIFF)
     return _file_response(request, path, MEDIA_TYPES[path.suffix], query.get("name"))

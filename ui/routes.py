@@ -6,12 +6,43 @@
     GET  runs?before=&limit=            cells, newest first, by keyset
     GET  runs/{id}                      one cell
     GET  runs/{id}/log                  what the worker wrote down about a failed run
+    GET  runs/{id}/page                 everything about a run, for its own page
+    GET  runs/{id}/family               the tree it stands in
+    GET  runs/{id}/chain?build=         what it goes on from; with build, joined as one video
+    GET  compare?runs=                  two to four runs: what differs, both paths in one view
     GET  queue                          cells: what runs, waits in order, and ended today
     POST runs/{id}/cancel|retry|keep    what the buttons of a cell do
     POST runs/{id}/reseed|duplicate|smaller  {"client_key"}: a new run made of this one
     POST runs/{id}/next                 to the front of the line
     POST runs/{id}/move                 {"before": a run's id, or null for the end}
+    POST runs/{id}/reproduce            {"client_key"}: once more, to see whether it is the same
+    POST compare/verdict                {"runs", "winner": id or null}: a star, and notes
+    POST compare/undo                   {"before"} of a verdict's answer
     POST queue/pause|resume
+    POST runs/{id}/rate                 {"stars"}: 0 takes them back
+    POST runs/{id}/note                 {"text"}: Markdown
+    GET  tags                           every tag in use, with how many runs carry it
+    POST tags                           {"runs", "add", "drop"}; tags/set {"tags"} takes it back
+    POST trash|restore                  {"runs"}
+    GET  draft                          what this visitor's form held
+    POST draft                          {"form", "parent_id"}
+    POST sweeps                         a form, and the seeds, paths and prompts to combine
+    GET  gallery?q=&before=&limit=&stacked=&offset=  cards that match, newest first
+    GET  gallery/facets?q=              what they can be narrowed by
+    POST gallery/place                  {"runs", "notebook", "also"}: show runs in a notebook
+    POST gallery/unplace                {"added", "removed"}: take that back
+    POST purge                          {"runs"}: delete for good what lies in the trash
+    GET  books                          every notebook, and whether the visitor may change it
+    POST books                          {"title"}: a new one
+    GET  books/{id}                     one notebook
+    POST books/{id}                     {"title", "description", "newest_first"}
+    POST books/{id}/trash|restore
+    GET  books/{id}/cells?after=&limit= cells as displayed, by keyset, and the runs in them
+    GET  books/{id}/outline             headings and runs
+    POST books/{id}/cells               {"kind", "text"|"runs"|"run", "above"}: a new cell
+    POST cells/{id}                     {"text"}, {"content"} or {"collapsed"}
+    POST cells/{id}/move                {"above", "notebook"}
+    POST cells/{id}/remove|restore
     GET  settings                       figures and choices, for the owner
     POST settings                       {"after_unclean_stop", "keep_stage1", "cache_limit_mb"}
     POST settings/clean                 {"kind"}: delete what may go of it
@@ -39,7 +70,16 @@ from starlette.routing import BaseRoute, Route
 from sanawm.errors import InvalidRequestError, SanaWMError
 from storage.errors import StorageError
 from studio.studio import Studio
-from ui import answers, queue_answers, settings_answers
+from ui import (
+    answers,
+    book_answers,
+    compare_answers,
+    gallery_answers,
+    mark_answers,
+    queue_answers,
+    run_answers,
+    settings_answers,
+)
 from ui.files import media_response, static_response
 from ui.stream import Stream
 from ui.uploads import receive_image
@@ -56,7 +96,19 @@ READS: dict[str, Answer] = {
     "runs": answers.runs,
     "runs/{run}": answers.one_run,
     "runs/{run}/log": queue_answers.log,
+    "runs/{run}/page": run_answers.page,
+    "runs/{run}/family": run_answers.family,
+    "runs/{run}/chain": run_answers.chain,
+    "compare": compare_answers.compare,
     "queue": queue_answers.queue,
+    "tags": mark_answers.tags,
+    "draft": mark_answers.kept_draft,
+    "books": book_answers.books,
+    "books/{book}": book_answers.one_book,
+    "books/{book}/cells": book_answers.cells,
+    "books/{book}/outline": book_answers.outline,
+    "gallery": gallery_answers.search,
+    "gallery/facets": gallery_answers.facets,
     "settings": settings_answers.show,
     "settings/diagnostics": settings_answers.diagnostics,
     "path": answers.path,
@@ -71,8 +123,31 @@ WRITES: dict[str, Answer] = {
     "runs/{run}/smaller": queue_answers.smaller,
     "runs/{run}/next": queue_answers.run_next,
     "runs/{run}/move": queue_answers.move,
+    "runs/{run}/reproduce": run_answers.reproduce,
+    "compare/verdict": compare_answers.verdict,
+    "compare/undo": compare_answers.take_back,
     "queue/pause": queue_answers.pause,
     "queue/resume": queue_answers.resume,
+    "runs/{run}/rate": mark_answers.rate,
+    "runs/{run}/note": mark_answers.note,
+    "tags": mark_answers.tag,
+    "tags/set": mark_answers.set_tags,
+    "trash": mark_answers.trash,
+    "restore": mark_answers.restore,
+    "draft": mark_answers.keep_draft,
+    "sweeps": mark_answers.sweep,
+    "gallery/place": gallery_answers.place,
+    "gallery/unplace": gallery_answers.unplace,
+    "purge": gallery_answers.purge,
+    "books": book_answers.make,
+    "books/{book}": book_answers.change,
+    "books/{book}/trash": book_answers.trash,
+    "books/{book}/restore": book_answers.restore,
+    "books/{book}/cells": book_answers.add,
+    "cells/{cell}": book_answers.write,
+    "cells/{cell}/move": book_answers.move,
+    "cells/{cell}/remove": book_answers.remove,
+    "cells/{cell}/restore": book_answers.restore_cell,
     "settings": settings_answers.change,
     "settings/clean": settings_answers.clean,
     "images": receive_image,

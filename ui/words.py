@@ -1,4 +1,8 @@
-"""Numbers as a person says them: durations, the length of a clip."""
+"""Numbers as a person says them: durations, the length of a clip, how many."""
+
+from collections.abc import Sequence
+
+SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def duration(seconds: float) -> str:
@@ -17,3 +21,13 @@ def duration(seconds: float) -> str:
 def length(num_frames: int, fps: float) -> str:
     """The time from the first frame to the last: 33 frames at 8 fps are 4 s."""
     return f"{round((num_frames - 1) / fps, 1):g} s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """One, two and three."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def count_word(count: int) -> str:
+    """A small number as a word, a larger one in figures."""
+    return SMALL[count] if count < len(SMALL) else str(count)
