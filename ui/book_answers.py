@@ -1,4 +1,4 @@
-"""What the routes of the notebooks answer: notebooks, their cells page by page, and what is done with them.
+"""What the routes of the notebooks answer: cells page by page, and each act on book and cell.
 
 "Above" is a cell's id as displayed; "" is the top of a notebook, null its bottom. An act answers
 with the cell as it is afterwards; what becomes of the others is told by the event stream. Who may
