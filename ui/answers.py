@@ -57,13 +57,13 @@ async def session(studio: Studio, request: Request) -> dict[str, Any]:
 async def changes(studio: Studio, request: Request) -> dict[str, Any]:
     """What changed after a revision, where events cannot be streamed."""
 
-    after = _number(request, "after", -1)
+    after = number_in(request, "after", -1)
     return await run_in_threadpool(lambda: present_event(studio, studio.event(after)))
 
 
 async def runs(studio: Studio, request: Request) -> dict[str, Any]:
     """A page of cells, newest first."""
-    limit = min(max(_number(request, "limit", 12), 1), MOST_RUNS)
+    limit = min(max(number_in(request, "limit", 12), 1), MOST_RUNS)
 
     def read() -> dict[str, Any]:
         found = studio.runs(request.query_params.get("before"), limit)
@@ -91,8 +91,8 @@ async def estimate(studio: Studio, request: Request) -> dict[str, Any]:
         image_sha256="",
         prompt="",
         path_source={},
-        num_frames=_number(request, "frames", card.num_frames),
-        num_inference_steps=_number(request, "steps", card.num_inference_steps),
+        num_frames=number_in(request, "frames", card.num_frames),
+        num_inference_steps=number_in(request, "steps", card.num_inference_steps),
         guidance_scale=_guidance(request, card.guidance_scale),
         model=request.query_params.get("model", ""),
     )
@@ -103,7 +103,7 @@ async def estimate(studio: Studio, request: Request) -> dict[str, Any]:
 async def path(studio: Studio, request: Request) -> dict[str, Any]:
     """Resolve a camera path and draw it, or say which segment is wrong and how to mend it."""
     source = _source(request)
-    frames, model = _number(request, "frames", 0), request.query_params.get("model", "")
+    frames, model = number_in(request, "frames", 0), request.query_params.get("model", "")
     try:
         return await run_in_threadpool(_drawn_path, studio, source, frames, model)
     except InvalidRequestError as error:
@@ -149,7 +149,8 @@ def _source(request: Request) -> dict[str, Any]:
     return source
 
 
-def _number(request: Request, name: str, default: int) -> int:
+def number_in(request: Request, name: str, default: int) -> int:
+    """A whole number of the query; the default where there is none."""
     text = request.query_params.get(name, "")
     return int(text) if text.removeprefix("-").isdecimal() and len(text) < 16 else default
 

@@ -18,7 +18,9 @@ STYLES = (
     "runs.css",
     "composer.css",
     "notebook.css",
+    "marks.css",
     "queue.css",
+    "gallery.css",
     "settings.css",
 )
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -51,6 +51,12 @@ export function goTo(name, what = "") {
   if (shown !== name || argument !== what) location.hash = addressOf(name, what);
 }
 
+/** Let the address say what the view shows now, without a step to go back to. */
+export function restate(what) {
+  argument = what;
+  history.replaceState(history.state, "", addressOf(shown, what));
+}
+
 /** What the browser's tab says, where the view has a name of its own to add. */
 export function showTitle(words) {
   document.title = words ? `${words} · Wanderbook` : VIEWS[shown].title;
