@@ -23,7 +23,7 @@ from storage import search as rows
 from storage.tables import Run
 
 LONGEST = 500
-TERM = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|(\S+))')
+TERM = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]\S*|(?<=:)))')
 COMPARED = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,3})?)")
 STATES = ("queued", "running", "done", "failed", "cancelled")
 DAYS = ("before", "after")
@@ -43,7 +43,7 @@ def parse(text: str, utc_offset_min: int = 0) -> rows.Filter:
     for match in TERM.finditer(text):
         name, phrase, word = match.groups()
         value = phrase if word is None else word
-        if name and _is_field(name):
+        if name and _is_field(name, value):
             if (name.lower(), value.lower()) == ("is", "trash"):
                 in_trash = True
             else:
@@ -53,10 +53,12 @@ def parse(text: str, utc_offset_min: int = 0) -> rows.Filter:
     return rows.Filter(words=tuple(words), conditions=tuple(conditions), in_trash=in_trash)
 
 
-def _is_field(name: str) -> bool:
-    """Whether a word before a colon is meant as a field; prompts have colons, too."""
+def _is_field(name: str, value: str) -> bool:
+    """Whether a word before a colon is meant as a field; sentences have colons, too."""
     if name.lower() in {*FIELDS, *DAYS, "is"}:
         return True
+    if not value:
+        return False
     raise InvalidRequestError(f'"{name[:20]}:" is not a field. {EXAMPLES}', field="search")
 
 
