@@ -1,10 +1,12 @@
 // What a person does with a run, from whichever view. Each act asks the server; the event stream tells what came of it.
 
 import { announce } from "./dom.js";
-import { forgetAside, putAside } from "./edit.js";
+import { aimAt, makeRoom } from "./drafts.js";
+import { putAside } from "./edit.js";
 import { placeNew, renew } from "./runs.js";
 import { Refusal, get, post, randomKey } from "./server.js";
 import { toast } from "./toasts.js";
+import { done } from "./undo.js";
 import { openLog } from "./log.js";
 
 let ask = () => {}; // hands a run to Gradio, which fills its own fields
@@ -35,7 +37,7 @@ async function another(cell, way) {
 
 export const acts = {
   remix(cell) {
-    forgetAside();
+    makeRoom();
     ask("remix", { id: cell.id });
     announce(`The form now holds run ${cell.number}.`);
   },
@@ -52,6 +54,14 @@ export const acts = {
   retry: (cell) => attempt(() => post(`runs/${cell.id}/retry`)),
   show: (cell) => show(cell.id),
   lost: (cell) => renew(cell.id),
+  changePath(cell) {
+    aimAt("#wb-camera .presets [tabindex='0']");
+    acts.remix(cell);
+  },
+  async trash(cell) {
+    if (!(await attempt(() => post("trash", { runs: [cell.id] })))) return;
+    done(`Run ${cell.number} moved to the trash`, () => post("restore", { runs: [cell.id] }));
+  },
   async log(cell) {
     const answer = await attempt(() => get(`runs/${cell.id}/log`));
     if (answer) openLog(cell, answer.text);

@@ -1,13 +1,20 @@
 // One run, drawn. Five states, two boxes: the wide cell (running, done) and the slim one (queued, failed, cancelled).
 
-import { button, h } from "./dom.js";
+import { drawActs, drawMore, tookAndChildren } from "./cellacts.js";
+import { button, h, swap } from "./dom.js";
+import { drawStars, replaceMarked, updateMarks } from "./marks.js";
+import { drawNote } from "./notes.js";
 import { player } from "./player.js";
 import { preview, showPreview, stageList } from "./progress.js";
 import { mayChange } from "./runs.js";
 import { slim } from "./slim.js";
+import { drawTags } from "./tags.js";
 import { timeOf } from "./times.js";
 import { topView } from "./topview.js";
+import { addressOf } from "./views.js";
 
+// What of a done run may change while it is shown, without its pictures.
+const LOOSE = ["rating", "tags", "note", "note_nodes", "relation", "children", "check"];
 const SPOKEN = { queued: "queued", running: "running", done: "", failed: "failed", cancelled: "cancelled" };
 
 /** The element of a run. `acts` are the page's answers to its buttons. */
@@ -18,7 +25,7 @@ export function drawCell(cell, acts) {
     "a",
     {
       class: "num",
-      href: `#run-${cell.id}`,
+      href: addressOf("run", cell.id),
       id: `number-${cell.id}`,
       "aria-label": `Run ${cell.number}${spoken ? `, ${spoken}` : ""}`,
     },
@@ -37,6 +44,33 @@ export function drawCell(cell, acts) {
     number,
     main,
   );
+}
+
+/**
+ * Bring the element of a run up to date; gives the element that stands there now. It is drawn anew only where
+ * it must be, and never what is being typed in it.
+ */
+export function updateCell(element, before, cell, acts) {
+  if (before.state === "running" && cell.state === "running") updateRunning(element, cell, acts);
+  else if (before.state === "done" && sameButMarks(before, cell)) updateDone(element, cell);
+  else {
+    const fresh = drawCell(cell, acts);
+    replaceMarked(element, fresh);
+    return fresh;
+  }
+  return element;
+}
+
+function sameButMarks(before, cell) {
+  const fixed = (run) => JSON.stringify({ ...run, ...Object.fromEntries(LOOSE.map((name) => [name, null])) });
+  return fixed(before) === fixed(cell);
+}
+
+function updateDone(element, cell) {
+  updateMarks(element, cell);
+  swap(element.querySelector(".rel"), relation(cell));
+  element.querySelector(".acts .meta").replaceChildren(...tookAndChildren(cell));
+  element.querySelector(".meta-s").replaceChildren(...tookAndChildren(cell));
 }
 
 /** Bring a running cell up to date without moving anything in it. */
@@ -82,39 +116,41 @@ function wideParts(cell, acts) {
     running ? stageList(cell) : inputs(cell, acts),
     running ? null : facts(cell),
   );
-  const head = h(
-    "div",
-    { class: "cell-h" },
-    relation(cell),
-    h("div", { class: "end" }, running ? runningActs(cell, acts) : cell.relation && when(cell)),
-  );
+  const end = running ? [runningActs(cell, acts)] : [drawStars(cell), drawMore(cell)];
+  const head = h("div", { class: "cell-h" }, relation(cell), h("div", { class: "end" }, ...end));
   const body = h("div", { class: "cell-b" }, picture, caption);
   if (running) return [head, body];
-  return [head, body, doneActs(cell, acts), h("p", { class: "meta-s" }, cell.took)];
+  const note = drawNote(cell);
+  caption.append(h("div", { class: "tag-line" }, drawTags(cell), note.opener));
+  return [head, body, note, drawActs(cell), h("p", { class: "meta-s" }, ...tookAndChildren(cell))];
 }
 
 function words(cell) {
   return cell.prompt ? h("p", { class: "prompt" }, cell.prompt) : h("p", { class: "help" }, "No prompt");
 }
 
+// What the run was made from, or when; then what differs.
 function relation(cell) {
-  const parts = [];
-  if (cell.state === "running")
-    parts.push(
-      h("span", { class: "state" }, h("span", { class: "dot" }), h("span", null, cell.status.title)),
-      timeOf("left", cell.id),
-    );
-  else if (cell.relation)
-    parts.push(
-      h(
-        "span",
-        null,
-        `${cell.relation.text} `,
-        h("a", { href: `#run-${cell.relation.id}` }, String(cell.relation.number)),
-      ),
-    );
-  else parts.push(when(cell));
+  const parts =
+    cell.state === "running"
+      ? [
+          h("span", { class: "state" }, h("span", { class: "dot" }), h("span", null, cell.status.title)),
+          timeOf("left", cell.id),
+        ]
+      : [cell.relation ? origin(cell) : null, when(cell)];
   return h("div", { class: "rel" }, ...parts, diffs(cell));
+}
+
+/** "remix of 11", "continues 9 from frame 16", "check of 9: identical". */
+export function origin({ relation: { text, id, number, frame }, check }) {
+  const from = Number.isInteger(frame) ? ` from frame ${frame}` : "";
+  const found = check && h("span", { class: "checked", title: check }, checked(check));
+  return h("span", null, `${text} `, h("a", { href: `#run-${id}` }, String(number)), from, found && ": ", found);
+}
+
+// The page of the run says the whole sentence.
+function checked(sentence) {
+  return sentence.startsWith("Identical") ? h("span", { class: "identical" }, "identical") : "not identical";
 }
 
 function diffs(cell) {
@@ -168,26 +204,5 @@ function facts(cell) {
     "dl",
     { class: "facts" },
     ...cell.facts.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
-  );
-}
-
-function doneActs(cell, acts) {
-  const named = (label) => ({ "aria-label": `${label} run ${cell.number}` });
-  return h(
-    "div",
-    { class: "acts" },
-    button("Remix", () => acts.remix(cell), named("Remix")),
-    button("New seed", () => acts.reseed(cell), { "aria-label": `New seed for run ${cell.number}` }),
-    h(
-      "a",
-      {
-        class: "btn quiet",
-        href: cell.media.download,
-        download: "",
-        "aria-label": `Download run ${cell.number}`,
-      },
-      "Download",
-    ),
-    h("span", { class: "meta" }, cell.took),
   );
 }

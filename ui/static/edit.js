@@ -4,6 +4,7 @@ import { FIELDS, draft, editedRun, parentRun, setParent, showRefusal } from "./f
 import { onRun } from "./runs.js";
 
 let aside = null; // {form, parent_id}: the draft as it was before Edit
+let back = false;
 let hand = () => {};
 
 /** Connect to the head of the composer, whose events Gradio answers. */
@@ -21,6 +22,24 @@ export function putAside() {
   aside = { form, parent_id: parentRun()?.id ?? null };
 }
 
+/** The draft that waits while another run is changed, or null. */
+export function asideDraft() {
+  return aside;
+}
+
+/** Fill the form with a draft as it was. */
+export function bringBack(draft) {
+  back = true;
+  hand("again", draft);
+}
+
+/** Whether what fills the form now is a draft of one's own; asked once for each filling. */
+export function isBroughtBack() {
+  const now = back;
+  back = false;
+  return now;
+}
+
 /** Another run takes the form over: what was put aside does not come back. */
 export function forgetAside() {
   aside = null;
@@ -28,7 +47,7 @@ export function forgetAside() {
 
 /** Bring the draft back that was in work before. */
 export function takeBack() {
-  if (aside) hand("again", aside);
+  if (aside) bringBack(aside);
   else hand("clean");
   aside = null;
 }

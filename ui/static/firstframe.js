@@ -1,7 +1,8 @@
 // The first frame: drop, paste, choose a file, or take one of the examples.
 
 import { announce, h, icon } from "./dom.js";
-import { clearProblem, draft, refresh, restoreWith, set, showProblem } from "./form.js";
+import { makeRoom } from "./drafts.js";
+import { clearProblem, draft, editedRun, refresh, restoreWith, set, showProblem } from "./form.js";
 import { Refusal, post, session, upload } from "./server.js";
 
 const LARGEST = 64 * 1024 * 1024; // bytes, as the server has it
@@ -47,6 +48,7 @@ function choose(image) {
 
 /** Take an example: its picture, and its words unless the prompt holds a person's own. */
 export async function chooseExample(example) {
+  if (view.props.value && !view.props.value.example && !editedRun()) makeRoom(); // a picture of one's own
   const address = `examples/${encodeURIComponent(example.id)}`;
   await receive(example.title, async () => ({
     ...(await post(address)),

@@ -4,18 +4,16 @@ import { h, icon } from "./dom.js";
 
 let count = 0;
 
-/** A button that opens a list of acts; `items` are [words, act] and those that are false are left out. */
+/**
+ * A button that opens a list of acts; `items` are [words, act] and those that are false are left out.
+ * Where they are a function, it is asked each time the list opens.
+ */
 export function moreMenu(label, items) {
   const id = `wb-more-${++count}`;
-  const list = h(
-    "div",
-    { class: "more-list", id, popover: "auto", role: "menu", "aria-label": label },
-    ...items
-      .filter(Boolean)
-      .map(([words, act]) =>
-        h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => choose(act) }, words),
-      ),
-  );
+  const list = h("div", { class: "more-list", id, popover: "auto", role: "menu", "aria-label": label });
+  const fill = (found) => list.replaceChildren(...found.filter(Boolean).map(([words, act]) => item(words, act)));
+  const item = (words, act) =>
+    h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => choose(act) }, words);
   const opener = h(
     "button",
     { type: "button", class: "btn icon", "aria-label": label, "aria-haspopup": "menu", popovertarget: id },
@@ -25,6 +23,8 @@ export function moreMenu(label, items) {
     list.hidePopover();
     act();
   };
+  if (typeof items !== "function") fill(items);
+  else list.addEventListener("beforetoggle", ({ newState }) => newState === "open" && fill(items()));
   list.addEventListener("toggle", ({ newState }) => {
     opener.setAttribute("aria-expanded", String(newState === "open"));
     if (newState !== "open") return;

@@ -72,9 +72,10 @@ export function get(path, query = {}) {
   return ask(parameters ? `${path}?${parameters}` : path, { method: "GET" });
 }
 
-export function post(path, body = {}) {
+/** Send a change; `options` are those of fetch, as keepalive for one that must outlive the page. */
+export function post(path, body = {}, options = {}) {
   const headers = { "Content-Type": "application/json" };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return ask(path, { ...options, method: "POST", headers, body: JSON.stringify(body) });
 }
 
 /** Send a picture as it is; the server looks at its header before it decodes anything. */

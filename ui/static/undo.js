@@ -11,13 +11,13 @@ const steps = []; // {sentence, undo, about, close}, oldest first
  * Say what was done and offer to undo it. A step `about` the same thing as the one before it, while
  * that is still being told, becomes one with it: undo goes back to where both began.
  */
-export function done(sentence, undo, about = "") {
+export function done(sentence, undo, about = "", label = "Undo") {
   const last = steps.at(-1);
   const joined = about && last?.about === about && last.close();
   const step = joined ? Object.assign(last, { sentence }) : { sentence, undo, about };
   if (!joined) steps.push(step);
   if (steps.length > MOST) steps.shift();
-  step.close = toast(sentence, "Undo", () => takeBack(step));
+  step.close = toast(sentence, label, () => takeBack(step));
 }
 
 /** Take back the newest step there is; false where there is none. */
