@@ -97,7 +97,7 @@ async def estimate(studio: Studio, request: Request) -> dict[str, Any]:
         model=request.query_params.get("model", ""),
     )
     found = await run_in_threadpool(studio.estimate, draft)
-    return {"sentence": found.sentence}
+    return {"sentence": found.sentence, "seconds": found.seconds}
 
 
 async def path(studio: Studio, request: Request) -> dict[str, Any]:

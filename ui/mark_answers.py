@@ -1,4 +1,4 @@
-"""What the routes of marks and drafts answer: stars, notes, tags, the trash, the kept form, a sweep.
+"""What the routes of marks answer: stars, notes, tags, the trash, the kept draft, a sweep of runs.
 
 Who may mark a run is decided by the studio. What taking an act back needs is in its answer.
 """

@@ -21,7 +21,9 @@ import { mountCamera } from "./camera.js";
 import { mountCompare } from "./compare.js";
 import { mountFamily } from "./family.js";
 import { mountFirstFrame, takePrompt } from "./firstframe.js";
-import { connectEdit, takeBack } from "./edit.js";
+import { isArriving, startAutosave } from "./autosave.js";
+import { filledFrom, makeRoom, settle, takeAim } from "./drafts.js";
+import { connectEdit, isBroughtBack, takeBack } from "./edit.js";
 import { mountGallery } from "./gallery.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
 import { answered, mountNotebook, show } from "./notebook.js";
@@ -61,7 +63,7 @@ export function mountBar({ element }) {
 export function mountHead({ element, props, trigger, watch }) {
   const title = h("h2", { tabindex: -1 });
   const was = h("span", { class: "was-of" });
-  const clean = button("Start clean", () => trigger("clean"), { class: "btn quiet clean" });
+  const clean = button("Start clean", () => cleanStart(trigger), { class: "btn quiet clean" });
   const leaveIt = button("Leave it as it was", takeBack, { class: "btn quiet clean" });
   const close = h(
     "button",
@@ -90,12 +92,19 @@ export function mountHead({ element, props, trigger, watch }) {
     for (const name of FIELDS)
       if (name in form && name !== "image" && name !== "camera") set(name, form[name]);
     setParent(parent ? { ...parent, values } : null);
+    filledFrom(isBroughtBack() || props.value.said ? values : form); // else nothing in it is one's own
   };
   watch("value", () => {
     take();
-    compose();
+    if (!isArriving()) compose();
   });
   take();
+  startAutosave();
+}
+
+function cleanStart(trigger) {
+  makeRoom();
+  trigger("clean");
 }
 
 function linkTo(run) {
@@ -112,7 +121,9 @@ export function compose() {
   if (!hasComposer() || !beside) goTo("notebook");
   document.body.classList.add("wb-composing");
   document.getElementById("wb-body")?.scrollTo(0, 0);
-  document.querySelector("#wb-head h2")?.focus({ preventScroll: true });
+  const aim = takeAim();
+  if (aim) document.querySelector(aim)?.focus();
+  else document.querySelector("#wb-head h2")?.focus({ preventScroll: true });
   return true;
 }
 
@@ -170,7 +181,10 @@ export function mountFoot({ element, props, watch }) {
   element.replaceChildren(
     h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."),
   );
-  watch("value", () => answered(props.value));
+  watch("value", () => {
+    if (props.value?.run) settle();
+    answered(props.value);
+  });
   groupRadios();
   watchAdvanced();
   let line = "";
