@@ -1,6 +1,7 @@
 // The draft in work: what the form holds, what of it differs from the run it remixes, what is wrong with it.
 // Gradio owns its fields and reports every change through `window.wanderbook`; picture and path report here.
 
+import { currentNotebook } from "./books.js";
 import { debounce, h, problem } from "./dom.js";
 import { get, randomKey, visitor } from "./server.js";
 
@@ -238,6 +239,7 @@ export function ticket() {
     parent_id: (editedRun() ? parent.parent_id : parent?.id) ?? null,
     edits: editedRun()?.id ?? null,
     keep_seed: draft.keepSeed,
+    notebook_id: currentNotebook(),
   };
 }
 
