@@ -35,6 +35,7 @@ PATHS = (
     ("pan-left", 33), ("truck-left", 17), ("hold", 17), ("dw-12,none-4", 17),
 )  # fmt: skip
 FOLLOWING = ("pan-left", 17)  # what a clip that goes on from another one does
+SCENES = (0, 1, 2, 0, 1, 0, 3, 4, 5, 3, 4, 3)  # so that soon there are several clips of one
 EXTENDED_EVERY = 4  # clips
 
 
@@ -67,7 +68,7 @@ class Camera:
         titles = [title for title, _ in WORLDS.values()]
         prompts = [prompt for _, prompt in WORLDS.values()]
         for index in range(count):
-            scene = index % len(titles)
+            scene = SCENES[index % len(SCENES)]
             words, num_frames = PATHS[index % len(PATHS)]
             picture = f"{titles[scene].lower().replace(' ', '-')}.jpg"
             clip = self._film(
@@ -105,7 +106,7 @@ class Camera:
         lens = camera_intrinsics(np.array([FOV_DEGREES]), path.num_frames, card.height, card.width)
         world: Scenes = self._scenes.take(np.array([scene]))
         poses = (start_44 @ path.c2w)[None]
-        frames, _ = render(world, poses, lens, height=card.height, width=card.width, supersample=2)
+        frames, _ = render(world, poses, lens, height=card.height, width=card.width)
         video = folder / "video.mp4"
         write_mp4(frames[0].numpy(), video, card.fps, {"scene": scene})
         write_poster(video, folder / "poster.jpg")

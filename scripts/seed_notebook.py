@@ -180,7 +180,7 @@ class Seeder:
 def seed(database: Database, runs: int, *, seed: int = 0) -> None:
     """Fill a fresh database and its folder with so many runs."""
     with tempfile.TemporaryDirectory(dir=database.folder.root) as folder:
-        clips = list(Camera(database).clips(min(MOST_CLIPS, max(3, runs // 6)), Path(folder)))
+        clips = list(Camera(database).clips(min(MOST_CLIPS, max(3, runs // 8)), Path(folder)))
         seeder = Seeder(database, clips, seed)
         seeder.make(runs)
         for row in seeder.rows:

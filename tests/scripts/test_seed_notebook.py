@@ -10,6 +10,7 @@ from storage.tables import INBOX, Notebook, Run
 from studio.settings import Settings
 from studio.studio import Studio
 
+pytestmark = pytest.mark.slow
 RUNS = 60
 
 
