@@ -64,9 +64,14 @@ def fill_with(
     return [head | {"said": said}, *values]
 
 
-def fill_on(studio: Studio, run_id: str, frame: int) -> list[Any]:
-    """The form that goes on from a frame of a run, at the speed and tilt it had there."""
+def fill_on(studio: Studio, run_id: str, frame: Any) -> list[Any]:
+    """The form that goes on from a frame of a run, at the speed and tilt it had there.
+
+    A player may stand behind the last frame; where nobody played the run, it is the last one.
+    """
     run = studio.run(run_id)
+    last = run.num_frames - 1
+    frame = min(max(frame, 0), last) if isinstance(frame, int) else last
     before, card, parent = _taken_from(studio, run)
     image = studio.chains.frame_image(run_id, frame)
     start = studio.chains.start_of(run_id, frame)

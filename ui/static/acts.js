@@ -18,6 +18,11 @@ export function connectActs(trigger, showRun) {
   show = showRun;
 }
 
+/** Let Gradio fill the form's fields: `event` is one of those ui/notebook.py answers. */
+export function fillForm(event, data) {
+  ask(event, data);
+}
+
 /** Ask the server; what it refuses is said in a note. Gives the answer, or null. */
 export async function attempt(action) {
   try {
@@ -54,6 +59,13 @@ export const acts = {
   retry: (cell) => attempt(() => post(`runs/${cell.id}/retry`)),
   show: (cell) => show(cell.id),
   lost: (cell) => renew(cell.id),
+  reproduce: (cell) => another(cell, "reproduce"),
+  /** Go on from a frame, counted from 0; from the last one where none is named. */
+  continueFrom(cell, frame = null) {
+    makeRoom();
+    ask("extend", { id: cell.id, frame });
+    announce(`The form now goes on from run ${cell.number}.`);
+  },
   changePath(cell) {
     aimAt("#wb-camera .presets [tabindex='0']");
     acts.remix(cell);
