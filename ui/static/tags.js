@@ -67,14 +67,11 @@ function edit(line) {
     maxlength: 40,
     placeholder: "tag",
   });
-  Object.assign(line, {
-    field,
-    chips: h("span", { class: "tag-chips" }),
-    offers: h("ul", { class: "tag-offers", id, role: "listbox", "aria-label": "Known tags" }),
-    at: -1,
-  });
+  const chips = h("span", { class: "tag-chips" });
+  const offers = h("ul", { class: "tag-offers", id, role: "listbox", "aria-label": "Known tags" });
   line.place.classList.add("editing");
-  line.place.replaceChildren(line.chips, h("span", { class: "tag-entry" }, field, line.offers));
+  line.place.replaceChildren(chips, h("span", { class: "tag-entry" }, field, offers));
+  Object.assign(line, { field, chips, offers, at: -1 }); // only now: the button that had the focus is gone
   drawChips(line);
   field.addEventListener("input", () => offer(line));
   field.addEventListener("keydown", (event) => steer(event, line));
@@ -101,11 +98,11 @@ function drawChips(line) {
         icon("close"),
       ),
     );
+  if (line.chips.contains(document.activeElement)) line.field.focus();
   line.chips.replaceChildren(...(line.cell.tags ?? []).map(chip));
 }
 
 function takeOff(line, tag) {
-  line.field.focus(); // the button is about to go
   change(line.cell, [], [tag]);
 }
 
