@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from storage import line
+from storage.admission import Door
 from storage.database import Database
-from storage.errors import QueueFullError, UnknownRunError
+from storage.errors import UnknownRunError
 from storage.notebooks import add_cell, add_run_cell
 from storage.outcomes import end, give_up, requeue
 from storage.runs import next_value, touch
@@ -25,9 +26,8 @@ from storage.tables import INBOX, Cell, Job, Notebook, Run
 
 PAUSED = "queue_paused"
 
-# Put together once: a press on Generate waits for them.
+# Put together once: a press on Generate waits for it.
 KNOWN = select(Run.id).where(Run.client_key == bindparam("key"))
-WAITING = select(func.count()).where(Job.worker.is_(None))
 
 Hold = Literal["held", "cancel", "keep", "lost"]
 
@@ -55,8 +55,7 @@ class Queue:
     ) -> None:
         self.lease_s = lease_s
         self._database = database
-        self._max_queued = max_queued
-        self._max_per_visitor = max_per_visitor
+        self._door = Door(most=max_queued, most_of_one=max_per_visitor)
         self._clock = clock
 
     # ---- what a person does
@@ -70,7 +69,7 @@ class Queue:
         with self._database.read() as session:
             known = session.scalar(KNOWN, {"key": client_key})
             if known is None:
-                self._admit(session, visitor)
+                self._door.admit(session, visitor)
             return known
 
     def add(
@@ -91,7 +90,7 @@ class Queue:
             known = session.scalar(KNOWN, {"key": run.client_key})
             if known is not None:
                 return session.get_one(Run, known)
-            self._admit(session, run.visitor if limited else None)
+            self._door.admit(session, run.visitor if limited else None)
             self._append(session, run)
             add_run_cell(session, notebook_id, run)
             if behind and (before := line.follower(session, behind)):
@@ -115,7 +114,7 @@ class Queue:
             known = session.scalar(KNOWN, {"key": runs[0].client_key})
             if known is not None:
                 return _sweep_of(session, known)
-            self._admit(session, runs[0].visitor if limited else None, more=len(runs))
+            self._door.admit(session, runs[0].visitor if limited else None, more=len(runs))
             for run in runs:
                 self._append(session, run)
             notebook = session.get(Notebook, notebook_id) or session.get_one(Notebook, INBOX)
@@ -134,7 +133,7 @@ class Queue:
             run = _run(session, run_id)
             if run.state not in ("failed", "cancelled"):
                 return False
-            self._admit(session, run.visitor if limited else None)
+            self._door.admit(session, run.visitor if limited else None)
             line.append(session, run, attempt=run.attempt)
             requeue(session, run)
         return True
@@ -292,17 +291,6 @@ class Queue:
             give_up(session, job, _run(session, job.run_id), self._clock())
         return dead
 
-    def _admit_many(self, session: Session, visitor: str | None, count: int, more: int) -> None:
-        """Refuse many runs at once where not all of them fit."""
-        room = self._max_queued - count
-        if visitor is not None:
-            room = min(room, self._max_per_visitor - line.waiting_of(session, visitor))
-        if more > room:
-            raise QueueFullError(
-                f"These are {more} runs, and {max(0, room)} more may wait. "
-                "Choose fewer, or wait until some have ended."
-            )
-
     def _lease(self) -> float:
         return self._clock() + self.lease_s
 
@@ -312,22 +300,6 @@ class Queue:
         if wish is None:
             return "lost"
         return wish or "held"
-
-    def _admit(self, session: Session, visitor: str | None, more: int = 1) -> None:
-        """Refuse where the line is full, or this visitor's part of it."""
-        count = session.scalar(WAITING) or 0
-        if more > 1:
-            self._admit_many(session, visitor, count, more)
-        if count >= self._max_queued:
-            raise QueueFullError(
-                f"{count} runs are waiting already, and no more fit. "
-                "Cancel one, or wait until the next one starts."
-            )
-        if visitor is not None and line.waiting_of(session, visitor) >= self._max_per_visitor:
-            raise QueueFullError(
-                f"{self._max_per_visitor} of your runs are waiting already. "
-                "Cancel one, or wait until the next one starts."
-            )
 
 
 def _sweep_of(session: Session, run_id: str) -> Cell:
