@@ -32,6 +32,14 @@ class Cells:
         self._database = database
         self._ownership = ownership
 
+    def cell(self, cell_id: str) -> CellView:
+        """One cell, as it is."""
+        with self._database.read() as session:
+            found = session.get(Cell, cell_id)
+            if found is None:
+                raise InvalidRequestError(UNKNOWN_CELL)
+            return cell_view(found)
+
     def add_text(
         self, notebook_id: str, text: str, visitor: str, above: str | None = ""
     ) -> CellView:
@@ -50,6 +58,8 @@ class Cells:
     ) -> CellView:
         """Show a run in one more notebook."""
         self._check_runs([run_id])
+        with self._database.read() as session:
+            _check_not_there(session, notebook_id, run_id)
         return self._add(notebook_id, "run", visitor, above, run_id=run_id)
 
     def write(
@@ -91,6 +101,8 @@ class Cells:
             cell = self._own_cell(session, cell_id, visitor)
             before = notebook_row(session, cell.notebook_id)
             goal = self.own_notebook(session, notebook_id or cell.notebook_id, visitor)
+            if goal.id != before.id and cell.run_id:
+                _check_not_there(session, goal.id, cell.run_id)
             place = {"notebook_id": before.id, "above": rows.below(session, before, cell)}
             rows.move(session, cell, goal, above)
             return place
@@ -185,6 +197,13 @@ class Cells:
                 run = session.get(Run, run_id) if isinstance(run_id, str) else None
                 if run is None or run.deleted_at is not None:
                     raise InvalidRequestError("This run is not in the notebook.")
+
+
+def _check_not_there(session: Session, notebook_id: str, run_id: str) -> None:
+    """One notebook shows a run once."""
+    shown = select(Cell.id).where(Cell.notebook_id == notebook_id, Cell.run_id == run_id)
+    if session.scalar(shown.where(Cell.deleted_at.is_(None)).limit(1)) is not None:
+        raise InvalidRequestError("That notebook shows this run already.")
 
 
 def cell_view(cell: Cell) -> CellView:

@@ -137,13 +137,15 @@ async def write(studio: Studio, request: Request) -> dict[str, Any]:
 
 
 async def move(studio: Studio, request: Request) -> dict[str, Any]:
-    """Put a cell elsewhere; where it stood, to put it back."""
+    """Put a cell elsewhere; how it is there, and where it stood, to put it back."""
     body, cell_id, visitor = await body_of(request), _key(request), visitor_of(request)
     above, notebook = _above(body), _text(body, "notebook")
-    place = await run_in_threadpool(
-        lambda: studio.book.move(cell_id, visitor, above=above, notebook_id=notebook)
-    )
-    return {"place": place}
+
+    def do() -> dict[str, Any]:
+        place = studio.book.move(cell_id, visitor, above=above, notebook_id=notebook)
+        return {"place": place, "cell": present_cell(studio.book.cell(cell_id))}
+
+    return await run_in_threadpool(do)
 
 
 async def remove(studio: Studio, request: Request) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import { attempt } from "./acts.js";
 import { bookOf, currentNotebook } from "./books.js";
-import { allCells, cellById, isWhole, loadMore, reach, shift, shiftBack, takeIn } from "./celllist.js";
+import { allCells, cellById, isWhole, loadMore, reach, shift, shifted, takeIn } from "./celllist.js";
 import { announce } from "./dom.js";
 import { nameOf } from "./cellframe.js";
 import { post } from "./server.js";
@@ -53,7 +53,7 @@ export async function moveInto(thin, book) {
   const name = nameOf(thin);
   const answer = await attempt(() => post(`cells/${thin.id}/move`, { notebook: book.id, above: "" }));
   if (!answer) return;
-  takeIn({ ...thin, notebook: book.id });
+  takeIn(answer.cell);
   done(`${name} moved to ${book.title}`, () => putBack(thin, answer.place));
 }
 
@@ -80,8 +80,8 @@ export async function moveTo(entry, to) {
   announce(`${nameOf(entry.thin)} is now ${at + 1} of ${allCells().length}.`);
   sent = sent.then(() => attempt(() => post(`cells/${id}/move`, { above })));
   const answer = await sent;
-  if (!answer) return shiftBack(entry, before);
-  done(`${nameOf(entry.thin)} moved`, () => putBack(entry.thin, answer.place), `move ${id}`);
+  shifted(entry, answer, before);
+  if (answer) done(`${nameOf(entry.thin)} moved`, () => putBack(entry.thin, answer.place), `move ${id}`);
 }
 
 async function putBack(thin, place) {

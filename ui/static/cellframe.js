@@ -11,7 +11,7 @@ import { moreMenu } from "./menu.js";
 import { gripOf } from "./reorder.js";
 import { runOf } from "./runs.js";
 import { drawSweep } from "./sweep.js";
-import { drawText, isEdited } from "./textcell.js";
+import { drawText, editText, isEdited } from "./textcell.js";
 
 const KINDS = { text: "Text", compare: "Comparison", sweep: "Sweep" };
 
@@ -91,7 +91,16 @@ function plain(thin) {
     main,
     end,
   );
+  if (thin.kind === "text") element.addEventListener("keydown", (event) => writeByKey(event, thin, main));
   return element;
+}
+
+function writeByKey(event, thin, main) {
+  if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!["Enter", "e"].includes(event.key) || !openBook().may_change) return;
+  event.preventDefault();
+  event.stopPropagation();
+  editText(thin, main);
 }
 
 // ---- one line

@@ -11,7 +11,7 @@ const PAGE = 12; // cells fetched at a time
 const FAR_PAGE = 60; // and on the way to one far down
 const AGAIN_MS = 2000;
 
-const entries = new Map(); // id of a cell -> {thin, cell, element, slot}
+const entries = new Map(); // id of a cell -> {thin, cell, element, slot, moving}
 const asked = new Set(); // runs that a cell shows and this page had not heard of
 const listeners = new Set();
 let list = null;
@@ -123,6 +123,7 @@ function place(thin, again = false) {
   if (thin.run && !runOf(thin.run)) return fetchRun(thin);
   for (const run of thin.runs) if (!runOf(run)) fetchRun(thin, run);
   if (!known) return add(thin);
+  if (known.moving) thin = { ...thin, position: known.thin.position }; // it is where it was just put
   const moved = known.thin.position !== thin.position;
   if (again || JSON.stringify(known.thin) !== JSON.stringify({ ...thin, position: known.thin.position }))
     redraw(known, thin);
@@ -149,7 +150,7 @@ async function fetchRun(thin, id = thin.run) {
 }
 
 function add(thin) {
-  const entry = { thin, cell: shown(thin), slot: h("div", { class: "slot" }) };
+  const entry = { thin, cell: shown(thin), slot: h("div", { class: "slot" }), moving: 0 };
   entry.element = drawFrame(thin, entry.cell);
   entry.slot.append(insertLine(() => entry.thin.id), entry.element);
   entries.set(thin.id, entry);
@@ -209,16 +210,20 @@ export function shift(entry, at) {
   const step = openBook().newest_first ? -1 : 1;
   const position =
     above === undefined ? below - step : below === undefined ? above + step : (above + below) / 2;
-  const before = entry.thin;
+  const before = entry.thin.position;
   entry.thin = { ...entry.thin, position };
+  entry.moving += 1; // moves the server was told of and has not answered
   settle(entry);
-  return { before: before.position, above: others[at]?.thin.id ?? null };
+  return { before, above: others[at]?.thin.id ?? null };
 }
 
-/** Put a cell back that the server did not move. */
-export function shiftBack(entry, position) {
-  entry.thin = { ...entry.thin, position };
-  settle(entry);
+/** The server answered a move: the last of several says where the cell is; a refused one puts it back. */
+export function shifted(entry, answer, before) {
+  entry.moving -= 1;
+  if (!answer) {
+    entry.thin = { ...entry.thin, position: before };
+    settle(entry);
+  } else if (!entry.moving) place(answer.cell);
 }
 
 function tell() {

@@ -4,10 +4,13 @@ import { h } from "./dom.js";
 import { runOf } from "./runs.js";
 import { addressOf } from "./views.js";
 
+const FACTS = ["Length", "Seed", "Steps", "Model", "Without"];
+
 /** Draw a comparison into the body of its cell. */
 export function drawCompare(thin, main) {
   const runs = thin.runs.map(runOf).filter(Boolean);
   const ids = runs.map(({ id }) => id).join(",");
+  const rows = differences(runs);
   const names = listed(runs.map(({ number }) => String(number)));
   main.append(
     h(
@@ -21,49 +24,39 @@ export function drawCompare(thin, main) {
           h("a", { class: "btn quiet", href: addressOf("compare", ids), "aria-label": `Compare runs ${names}` }, "Compare"),
       ),
     ),
-    h("div", { class: "beside", style: `--of:${Math.max(2, runs.length)}` }, ...runs.map(side)),
-    differences(runs),
+    h(
+      "div",
+      { class: "beside", style: `--of:${Math.max(2, runs.length)};--rows:${rows.length + 2}` },
+      ...runs.map((run, at) => side(run, rows, at)),
+    ),
   );
+  if (runs.length > 1 && !rows.length) main.append(h("p", { class: "help" }, "Their settings are all the same."));
 }
 
-function side(run) {
+// The rows of all sides stand at the same heights.
+function side(run, rows, at) {
   const ratio = run.size[0] ? `aspect-ratio:${run.size[0]}/${run.size[1]}` : null;
   const src = run.media.poster || run.media.first_frame;
-  const image = h("img", { src, alt: `Picture of run ${run.number}${run.prompt ? `: ${run.prompt}` : ""}`, loading: "lazy" });
+  const what = `Picture of run ${run.number}${run.prompt ? `: ${run.prompt}` : ""}`;
+  const image = h("img", { src, alt: what, loading: "lazy" });
+  const stamp = run.length && h("span", { class: "stamp" }, run.length);
+  const path = run.state === "done" ? run.path : run.status.title;
   return h(
     "figure",
     null,
-    h("a", { class: "pic", style: ratio, href: addressOf("run", run.id) }, image, run.length && h("span", { class: "stamp" }, run.length)),
-    h("figcaption", null, h("b", null, String(run.number)), " ", run.state === "done" ? run.path : run.status.title),
+    h("a", { class: "pic", style: ratio, href: addressOf("run", run.id) }, image, stamp),
+    h("figcaption", null, h("b", null, String(run.number)), " ", path),
+    ...rows.map(([name, values]) => h("p", { class: "differs" }, h("span", null, name), " ", values[at])),
   );
 }
 
-// Only rows in which the runs are not all the same.
+// What the runs do not have in common, the path aside, which every caption says.
 function differences(runs) {
-  const rows = [
+  const fact = (run, name) => run.facts.find(([known]) => known === name)?.[1] ?? "none";
+  return [
     ["Prompt", runs.map(({ prompt }) => prompt || "none")],
-    ["Path", runs.map(({ path }) => path)],
-    ...["Length", "Seed", "Steps", "Model", "Without"].map((name) => [
-      name,
-      runs.map(({ facts }) => facts.find(([fact]) => fact === name)?.[1] ?? "none"),
-    ]),
+    ...FACTS.map((name) => [name, runs.map((run) => fact(run, name))]),
   ].filter(([, values]) => new Set(values).size > 1);
-  if (!rows.length) return h("p", { class: "help" }, "Their settings are all the same.");
-  const cells = rows.map(([name, values]) =>
-    h("tr", null, h("th", { scope: "row" }, name), ...values.map((value) => h("td", null, value))),
-  );
-  const heads = runs.map(({ number }) => h("th", { scope: "col" }, String(number)));
-  return h(
-    "div",
-    { class: "differs" },
-    h(
-      "table",
-      null,
-      h("caption", { class: "vh" }, "What differs"),
-      h("thead", null, h("tr", null, h("td", null), ...heads)),
-      h("tbody", null, ...cells),
-    ),
-  );
 }
 
 function listed(words) {
