@@ -23,6 +23,9 @@ STYLES = (
     "sweep.css",
     "queue.css",
     "gallery.css",
+    "runpage.css",
+    "family.css",
+    "compare.css",
     "settings.css",
 )
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

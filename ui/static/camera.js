@@ -1,8 +1,9 @@
 // The camera path: twelve presets, an action string, and the path they make, seen from above.
 // The server resolves every path; what is drawn is what the model gets.
 
-import { debounce, h, icon, s } from "./dom.js";
-import { clearProblem, draft, onChange, refresh, restoreWith, set, showProblem } from "./form.js";
+import { announce, debounce, h, icon, s } from "./dom.js";
+import { clearProblem, draft, onChange, parentRun, refresh, restoreWith, set, showProblem } from "./form.js";
+import { runOf } from "./runs.js";
 import { get } from "./server.js";
 import { topView } from "./topview.js";
 
@@ -16,7 +17,7 @@ export function mountCamera({ element, props, watch }) {
   view = { element, props };
   build();
   watch("value", take);
-  restoreWith("camera", choose);
+  restoreWith("camera", put);
   onChange(follow);
   frames = draft.length ?? 0;
   model = draft.model ?? "";
@@ -42,6 +43,7 @@ function build() {
     placeholder: "w-16,dw-16",
   });
   input.addEventListener("input", () => write(input.value));
+  const goesOn = h("div", { class: "goes-on", hidden: true });
   const count = h("span", { class: "count-steps", id: "wb-steps-count" });
   view.element.replaceChildren(
     h("div", { class: "lab" }, "Camera path", words),
@@ -52,15 +54,16 @@ function build() {
       h("label", { for: "wb-actions" }, "Actions"),
       h("span", { class: "with-btns" }, input, count),
     ),
+    goesOn,
     h("div", { class: "slot" }),
   );
-  parts = { presets, map, words, input, count };
+  parts = { goesOn, presets, map, words, input, count };
 }
 
 function preset({ id, title, glyph }) {
   const shapes = glyph.map(([tag, attributes]) => s(tag, attributes));
   const drawn = s("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, ...shapes);
-  const pick = () => choose({ source: { kind: "preset", preset: id } });
+  const pick = () => choose({ kind: "preset", preset: id });
   return h(
     "button",
     {
@@ -88,27 +91,59 @@ function moveAmongPresets(event) {
   next.focus();
 }
 
-// ---- the value: {source, label}
+// ---- the value: {source, image}; a source with a start goes on from a run, whose frame the image is
 
-function choose(value) {
+function put(value) {
   view.props.value = value;
   take();
 }
 
+/** Another path, which goes on from where the one before it did. */
+function choose(source) {
+  const { source: before, image } = view.props.value;
+  put(before.start ? { source: { ...source, start: before.start }, image } : { source });
+}
+
+/** The path begins at rest, whatever it went on from. */
+function dropStart(sentence) {
+  const { start: _, ...source } = view.props.value.source;
+  put({ source });
+  announce(sentence);
+}
+
+function drawStart() {
+  const { start } = view.props.value.source;
+  parts.goesOn.hidden = !start;
+  if (!start) return parts.goesOn.replaceChildren();
+  const number = runOf(start.run)?.number ?? (parentRun()?.id === start.run ? parentRun().number : "");
+  const drop = h("button", { type: "button", onclick: () => dropStart("The path starts at rest.") }, "Start at rest");
+  parts.goesOn.replaceChildren(`goes on at the speed and tilt of run ${number}`.trim(), drop);
+}
+
+// The picture and the path come one after the other: only once both are there can they belong together.
+const checkPicture = debounce(() => {
+  const { source, image } = view.props.value;
+  if (source.start && image && draft.image && draft.image.sha256 !== image)
+    dropStart("Another first frame: the path starts at rest.");
+}, 400);
+
 function take() {
   set("camera", view.props.value);
+  drawStart();
   check();
 }
 
 const write = (() => {
-  const later = debounce((text) => choose({ source: { kind: "actions", actions: text } }), 250);
+  const later = debounce((text) => choose({ kind: "actions", actions: text }), 250);
   return (text) => {
     pressPreset("");
     later(text.trim());
   };
 })();
 
-function follow() {
+function follow(name) {
+  if (name === "image") checkPicture();
+  if (!name && view.props.value.source.start) drawStart(); // the parent may have just become known
   if (draft.length === frames && (draft.model ?? "") === model) return;
   frames = draft.length;
   model = draft.model ?? "";
@@ -156,7 +191,7 @@ function refuse(refusal, source) {
     label: refusal.fix.label,
     apply: () => {
       parts.input.value = refusal.fix.actions;
-      choose({ source: { kind: "actions", actions: refusal.fix.actions } });
+      choose({ kind: "actions", actions: refusal.fix.actions });
       parts.input.focus();
     },
   };

@@ -31,6 +31,8 @@ import { connectQueue, mountQueue } from "./queuepage.js";
 import { mountRun } from "./runpage.js";
 import { onState } from "./runs.js";
 import { mountSettings } from "./settings.js";
+import { openSweep } from "./sweep.js";
+import { toast } from "./toasts.js";
 import { goTo, hasComposer, mountLinks } from "./views.js";
 
 export {
@@ -77,18 +79,22 @@ export function mountHead({ element, props, trigger, watch }) {
   let drawn = null;
   onChange(() => {
     const [parent, edited] = [parentRun(), editedRun()];
-    const key = `${parent?.id} ${edited?.id}`;
+    const start = draft.camera?.source?.start;
+    const from = start && start.run === parent?.id ? start.frame + 1 : 0;
+    const key = `${parent?.id} ${edited?.id} ${from}`;
     if (drawn === key) return;
     drawn = key;
     title.textContent = edited ? `Editing run ${edited.number}` : "New run";
     was.classList.toggle("only-l", Boolean(edited)); // a phone has no room for it
     if (edited) was.replaceChildren("which waits");
+    else if (from) was.replaceChildren("continues ", linkTo(parent), ` from frame ${from}`);
     else was.replaceChildren(...(parent ? ["remix of ", linkTo(parent)] : []));
     clean.hidden = !parent || Boolean(edited);
     leaveIt.hidden = !edited;
   });
   const take = () => {
-    const { parent, values, form } = props.value;
+    const { parent, values, form, said = [] } = props.value;
+    for (const sentence of said) toast(sentence);
     for (const name of FIELDS)
       if (name in form && name !== "image" && name !== "camera") set(name, form[name]);
     setParent(parent ? { ...parent, values } : null);
@@ -179,7 +185,12 @@ export function mountSeedTools({ element, trigger }) {
 
 export function mountFoot({ element, props, watch }) {
   element.replaceChildren(
-    h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."),
+    h(
+      "div",
+      { class: "foot-line" },
+      h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."),
+      button("Sweep…", () => openSweep(), { class: "btn quiet open-sweep", title: "Several seeds, paths or prompts" }),
+    ),
   );
   watch("value", () => {
     if (props.value?.run) settle();

@@ -1,7 +1,240 @@
-// Run.
+// A run in full: its player, everything that decides it, what became of it, what can be done with it.
+// While the run is made the page follows it; once it is done nothing on it changes but marks and checks.
 
-import { h } from "./dom.js";
+import { acts } from "./acts.js";
+import { openBook } from "./books.js";
+import { runningActs } from "./cells.js";
+import { button, debounce, h, icon } from "./dom.js";
+import { drawFamily, showCurrent } from "./family.js";
+import { drawMarks, updateMarks } from "./marks.js";
+import { preview, showPreview, stageList } from "./progress.js";
+import { checkList, commandOf, factList, fileList, playChain } from "./runparts.js";
+import { mayChange, onRun, renew } from "./runs.js";
+import { get } from "./server.js";
+import { syncPlayer } from "./syncplayer.js";
+import { topView } from "./topview.js";
+import { usePanel } from "./usepanel.js";
+import { onKeys } from "./viewkeys.js";
+import { addressOf, currentView, showTitle, viewArgument } from "./views.js";
+
+let place = null;
+let shown = ""; // the run on the page
+let state = ""; // in which it was drawn
+let page = null;
+let player = null;
 
 export function mountRun({ element }) {
-  element.replaceChildren(h("section", null, h("h1", { class: "page-h" }, "Run")));
+  place = element;
+  addEventListener("wb:view", () => (currentView() === "run" ? open(viewArgument()) : player?.pause()));
+  onRun(hear);
+  onKeys("run", {
+    ",": () => player?.step(-1),
+    ".": () => player?.step(1),
+    Enter: () => player?.toggle(),
+    r: () => page && acts.remix(page.run),
+    s: () => page?.run.state === "done" && acts.reseed(page.run),
+    c: () => page && acts.compare(page.run),
+  });
+  if (currentView() === "run") open(viewArgument());
+}
+
+// ---- reading it, and hearing of it
+
+async function open(id) {
+  if (id === shown && page) return void load();
+  [shown, page, player] = [id, null, null];
+  place.replaceChildren(h("section", { class: "wrap" }, h("p", { class: "help" }, "Opening the run.")));
+  await load();
+}
+
+async function load() {
+  const id = shown;
+  try {
+    const fresh = await get(`runs/${id}/page`);
+    if (id !== shown) return;
+    const same = page && state === fresh.run.state;
+    page = fresh;
+    if (same) return refresh();
+    draw();
+  } catch (refusal) {
+    if (id === shown && !page) place.replaceChildren(nothing(refusal.message));
+  }
+}
+
+const again = debounce(() => currentView() === "run" && load(), 300);
+
+function hear(cell) {
+  if (!page || currentView() !== "run") return;
+  if (cell.relation?.id === shown) return again(); // a child, or what a repetition found
+  if (cell.id !== shown) return;
+  if (cell.state !== state) return again();
+  page.run = cell;
+  updateMarks(place, cell);
+  if (cell.state !== "running") return;
+  place.querySelector(".stages")?.replaceWith(stageList(cell));
+  place.querySelector(".now-words").textContent = cell.status.title;
+  showPreview(place.querySelector(".shows .pic"), cell);
+}
+
+/** What may change of a finished run: its marks, its family, its checks. */
+function refresh() {
+  updateMarks(place, page.run);
+  place.querySelector(".checks").replaceChildren(...checkList(page));
+  drawKin();
+}
+
+function nothing(sentence) {
+  return h(
+    "section",
+    { class: "wrap" },
+    h("h1", { class: "page-h" }, "No such run"),
+    h("p", { class: "lead" }, sentence),
+    h("p", null, h("a", { href: addressOf("notebook") }, "To the notebook")),
+  );
+}
+
+// ---- drawing it
+
+function draw() {
+  const { run } = page;
+  state = run.state;
+  const focused = place.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+  const done = state === "done";
+  player = done ? filmOf(run) : null;
+  const main = h(
+    "div",
+    { class: "run-main" },
+    h("div", { class: "shows" }, done ? screen(player) : picture(run)),
+    h("h1", { class: run.prompt ? "run-title" : "run-title sub", tabindex: -1 }, run.prompt || "No prompt"),
+    done ? null : standing(run),
+    h("div", { class: "acts" }, ...actsOf(run)),
+    h("div", { class: "checks", "aria-live": "polite" }, ...checkList(page)),
+    done ? drawMarks(run) : null,
+    h("section", { class: "sec kin" }),
+    done && fileList(page, () => player),
+    commandOf(page),
+  );
+  const side = h("aside", { class: "side", "aria-label": "Recipe" }, usePanel(run, page.holds), ...facts());
+  place.replaceChildren(h("section", { class: "wrap" }, crumb(run), h("div", { class: "run" }, main, side)));
+  drawKin();
+  showTitle(`Run ${run.number}`);
+  if (focused) place.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+function crumb(run) {
+  const book = openBook();
+  return h(
+    "nav",
+    { class: "crumb", "aria-label": "Where this run is" },
+    h("a", { href: addressOf("notebook") }, book.title),
+    icon("chevron"),
+    h("span", null, `Run ${run.number}`),
+    run.deleted && h("span", { class: "gone" }, "in the trash"),
+  );
+}
+
+function filmOf(run) {
+  const label = `Video of run ${run.number}${run.prompt ? `: ${run.prompt}` : ""}`;
+  const clip = { src: run.media.video, poster: run.media.poster, frames: page.frames, fps: run.fps, size: run.size, label };
+  return syncPlayer([clip], { onLost: () => renew(run.id).then(again), onFrame: nameFrame });
+}
+
+function screen({ pictures: [picture], transport }) {
+  picture.addEventListener("click", () => player.toggle());
+  return h("div", { class: "player" }, picture, transport);
+}
+
+function nameFrame(frame) {
+  const act = place.querySelector(".go-on");
+  if (act) act.textContent = `Continue from frame ${frame + 1}`;
+  const words = place.querySelector(".frame-name");
+  if (words) words.textContent = `wanderbook-${page.run.number}-frame-${frame + 1}.png`;
+}
+
+function picture(run) {
+  if (run.state === "running") return preview(run);
+  const ratio = run.size[0] ? `aspect-ratio:${run.size[0]}/${run.size[1]}` : null;
+  const image = h("img", { src: run.media.first_frame, alt: `First frame of run ${run.number}` });
+  return h("div", { class: "pic big", style: ratio }, image);
+}
+
+/** What a run that is not done is waiting for, and why it failed. */
+function standing(run) {
+  const { title, text, detail } = run.status;
+  const running = run.state === "running";
+  return h(
+    "div",
+    { class: "standing" },
+    h(
+      "p",
+      { class: run.state === "failed" ? "state bad" : "state" },
+      running && h("span", { class: "dot" }),
+      h("span", { class: "now-words" }, title),
+    ),
+    text && h("p", { class: "text" }, text),
+    running ? stageList(run) : h("p", { class: "small sub" }, detail),
+  );
+}
+
+function actsOf(run) {
+  const mine = mayChange(run);
+  const act = (label, way) => button(label, () => acts[way](page.run));
+  const remix = act("Remix", "remix");
+  if (run.state === "running") return [runningActs(run, acts)];
+  if (run.state === "queued") return [mine && act("Edit", "edit"), mine && act("Remove", "cancel"), remix];
+  if (run.state !== "done")
+    return [mine && act("Run again", "retry"), run.state === "failed" && mine && act("Log", "log"), remix];
+  const goOn = button("Continue from frame 1", () => acts.continueFrom(page.run, player.frame()), { class: "btn quiet go-on" });
+  const { relation } = run;
+  const beside =
+    relation &&
+    h("a", { class: "btn quiet", href: addressOf("compare", `${relation.id},${run.id}`) }, `Compare with ${relation.number}`);
+  return [
+    remix,
+    act("New seed", "reseed"),
+    act("Change path", "changePath"),
+    goOn,
+    beside || act("Compare", "compare"),
+    act("Reproduce", "reproduce"),
+    page.chain && playChain(page, place, () => player, open),
+  ];
+}
+
+function drawKin() {
+  const section = place.querySelector(".kin");
+  const id = shown;
+  const head = h("h2", { class: "h3" }, "Family");
+  if (page.kin < 2) {
+    const words = "No other run comes from this one yet. A remix, a new seed or a run that goes on from here appears beside it.";
+    return section.replaceChildren(head, h("p", { class: "help" }, words));
+  }
+  get(`runs/${id}/family`).then(
+    (tree) => {
+      if (id !== shown) return;
+      const open = h("a", { href: addressOf("family", id) }, `All ${tree.nodes.length} runs on a page of their own`);
+      const drawn = drawFamily(tree, id);
+      section.replaceChildren(head, drawn, h("p", { class: "help" }, open));
+      showCurrent(drawn);
+    },
+    () => {},
+  );
+}
+
+function facts() {
+  const { run } = page;
+  const { relation } = run;
+  const parent = relation && [
+    page.parent,
+    [
+      h("a", { href: addressOf("run", relation.id) }, `run ${relation.number}`),
+      relation.frame ? ` from frame ${relation.frame}` : "",
+      `: ${page.changed}`,
+    ],
+  ];
+  const made = new Date(run.created_at * 1000).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+  return [
+    page.map && h("div", null, h("h2", { class: "h3" }, "Camera path"), topView(page.map), h("p", { class: "help" }, page.path)),
+    h("div", null, h("h2", { class: "h3" }, "Recipe"), factList([...(parent ? [parent] : []), ...page.recipe])),
+    h("div", null, h("h2", { class: "h3" }, "How it went"), factList([...page.went, ["Made", made.replace(" at ", ", ")]])),
+  ].filter(Boolean);
 }
