@@ -24,6 +24,7 @@ PRAGMAS = (
     "synchronous=NORMAL",  # a killed process loses nothing; a power cut at most the last commits
     "foreign_keys=ON",
     "journal_size_limit=67108864",
+    "mmap_size=268435456",  # a search reads many rows, and need not copy them first
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, case, cast, exists, func, literal, select, text, true
+from sqlalchemy import ColumnElement, String, cast, exists, func, select, text, true
 from sqlalchemy.orm import Session, aliased
 
 from storage.tables import Cell, Notebook, Run
@@ -146,10 +146,8 @@ def counts_by_notebook(session: Session, wanted: Filter) -> list[tuple[str, str,
 # ---- conditions
 
 
-KIND, PRESET, ACTIONS = (
-    func.json_extract(Run.path_source, f"$.{name}") for name in ("kind", "preset", "actions")
-)
-PATH = case((KIND == "preset", cast(PRESET, String)), else_=literal("own"))
+ACTIONS = func.json_extract(Run.path_source, "$.actions")
+OWN_PATH = Run.path_name == "own"
 
 
 def has_tag(tag: str) -> Condition:
@@ -185,9 +183,9 @@ def child_of(number: int) -> Condition:
 def path_like(words: str) -> Condition:
     """A preset's name begins so, or the run's own actions contain it."""
     if words == "own":
-        return PATH == "own"
-    begins = cast(PRESET, String).startswith(words, autoescape=True)
-    return begins | (PATH == "own") & cast(ACTIONS, String).contains(words, autoescape=True)
+        return OWN_PATH
+    begins = Run.path_name.startswith(words, autoescape=True)
+    return begins | OWN_PATH & cast(ACTIONS, String).contains(words, autoescape=True)
 
 
 def seconds() -> ColumnElement[Any]:

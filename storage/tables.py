@@ -8,10 +8,29 @@ once it has started; rating, note, tags and whether it lies in the trash may at 
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, text
+from sqlalchemy import JSON, BigInteger, Computed, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 INBOX = "inbox"  # the notebook that is always there
+# A search looks at these of every run; an index that holds them all spares it the long rows.
+GALLERY_COLUMNS = (
+    "deleted_at",
+    "id",
+    "created_at",
+    "root_id",
+    "parent_id",
+    "number",
+    "rating",
+    "state",
+    "model",
+    "seed",
+    "tags",
+    "path_name",
+)
+PATH_NAME = (  # a preset's id; "own" for actions and poses
+    "CASE WHEN json_extract(path_source, '$.kind') = 'preset' "
+    "THEN json_extract(path_source, '$.preset') ELSE 'own' END"
+)
 
 
 class Base(DeclarativeBase):
@@ -64,8 +83,8 @@ class Run(Base):
         Index("runs_ended", "ended_at"),
         Index("runs_done", "model", "rev", sqlite_where=text("state = 'done'")),
         Index("runs_root", "root_id"),
+        Index("runs_gallery", *GALLERY_COLUMNS),
         Index("runs_parent", "parent_id"),
-        Index("runs_trash", "deleted_at", sqlite_where=text("deleted_at IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -94,6 +113,7 @@ class Run(Base):
     image_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
     path_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
     path_source: Mapped[dict[str, Any]]
+    path_name: Mapped[str] = mapped_column(Computed(PATH_NAME, persisted=False))
     path_points: Mapped[list[list[float]]]
     num_frames: Mapped[int]
     fps: Mapped[float]

@@ -47,16 +47,17 @@ class Gallery:
         with self._database.read() as session:
             found = rows.page(session, wanted, before=before, limit=limit, stacked=stacked)
             roots = [run.root_id for run in found]
+            days = rows.days(session, wanted, utc_offset_min, stacked=stacked)
             return GalleryPage(
                 runs=self._present(session, found),
-                total=rows.total(session, wanted, stacked=stacked),
-                days=rows.days(session, wanted, utc_offset_min, stacked=stacked),
+                total=rows.total(session, wanted, stacked=True) if stacked else sum(days.values()),
+                days=days,
                 families=rows.family_sizes(session, roots) if stacked else {},
             )
 
-    def facets(self, query: str = "") -> dict[str, list[FacetView]]:
+    def facets(self, query: str = "", utc_offset_min: int = 0) -> dict[str, list[FacetView]]:
         """What the runs that match differ in, with how many there are of each."""
-        wanted = parse(query)
+        wanted = parse(query, utc_offset_min)
         with self._database.read() as session:
             return {
                 "notebook": _notebooks(session, wanted),
@@ -94,7 +95,7 @@ def _notebooks(session: Session, wanted: rows.Filter) -> list[FacetView]:
 def _paths(session: Session, wanted: rows.Filter) -> list[FacetView]:
     return [
         FacetView(field=f"path:{name}", title=PATHS.get(name, name), count=count)
-        for name, count in rows.counts_by(session, wanted, rows.PATH)
+        for name, count in rows.counts_by(session, wanted, Run.path_name)
     ]
 
 

@@ -77,7 +77,8 @@ def test_a_lost_database_is_made_again_from_the_records(database, finished, tmp_
 
 
 def test_every_column_is_in_the_record_or_known_to_be_local():
-    derived = {"state", "stage", "step", "total", "preview", "error", "image_sha256", "path_sha256"}
+    derived = {"state", "stage", "step", "total", "preview", "error", "path_name"}
+    derived |= {"image_sha256", "path_sha256"}
     assert set(FIELDS) | derived | LOCAL == {column.key for column in inspect(Run).column_attrs}
 
 

@@ -10,6 +10,24 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+PATH_NAME = (
+    "CASE WHEN json_extract(path_source, '$.kind') = 'preset' "
+    "THEN json_extract(path_source, '$.preset') ELSE 'own' END"
+)
+GALLERY_COLUMNS = [
+    "deleted_at",
+    "id",
+    "created_at",
+    "root_id",
+    "parent_id",
+    "number",
+    "rating",
+    "state",
+    "model",
+    "seed",
+    "tags",
+    "path_name",
+]
 # Tags are JSON, which the tokenizer takes apart at its quotes and commas.
 FOUND = "new.number, new.prompt, new.note, new.tags"
 WORDS = "INSERT INTO run_words (rowid, prompt, note, tags)"
@@ -52,8 +70,8 @@ def _mark_runs() -> None:
     op.execute("UPDATE runs SET relation = 'remix' WHERE parent_id IS NOT NULL")
     op.create_index("runs_root", "runs", ["root_id"])
     op.create_index("runs_parent", "runs", ["parent_id"])
-    trash = sa.text("deleted_at IS NOT NULL")
-    op.create_index("runs_trash", "runs", ["deleted_at"], sqlite_where=trash)
+    op.execute(f"ALTER TABLE runs ADD COLUMN path_name VARCHAR NOT NULL AS ({PATH_NAME})")
+    op.create_index("runs_gallery", "runs", GALLERY_COLUMNS)
 
 
 def _make_notebooks() -> None:
