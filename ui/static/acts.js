@@ -74,6 +74,7 @@ export const acts = {
     if (!(await attempt(() => post("trash", { runs: [cell.id] })))) return;
     done(`Run ${cell.number} moved to the trash`, () => post("restore", { runs: [cell.id] }));
   },
+  restore: (cell) => attempt(() => post("restore", { runs: [cell.id] })),
   async log(cell) {
     const answer = await attempt(() => get(`runs/${cell.id}/log`));
     if (answer) openLog(cell, answer.text);

@@ -24,7 +24,7 @@ export function drawActs(cell) {
     act("New seed", acts.reseed, "New seed for"),
     act("Change path", acts.changePath, "Change the path of"),
     act("Continue", goOn, "Continue"),
-    act("Compare", acts.compare, "Compare"),
+    act("Compare", (run) => acts.compare(run), "Compare"),
     h("span", { class: "meta" }, ...tookAndChildren(cell)),
   );
 }
