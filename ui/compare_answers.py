@@ -130,29 +130,30 @@ def table(runs: Sequence[RunView], titles: Sequence[str]) -> list[dict[str, Any]
     return [
         {
             "name": name,
-            "values": [column[name][0] for column in columns],
-            "differs": len({column[name][1] for column in columns}) > 1,
+            "values": [column[name] for column in columns],
+            "differs": len({column[name] for column in columns}) > 1,
             "mono": name == "Actions",
         }
         for name in columns[0]
-        if any(column[name][0] for column in columns)
+        if any(column[name] for column in columns)
     ]
 
 
-def _fields(run: RunView, model_title: str) -> dict[str, tuple[str, Any]]:
-    """Each field in words, and what it is compared by."""
+def _fields(run: RunView, model_title: str) -> dict[str, str]:
+    """Each field in words; a first frame by its hash, which the page shows as a picture."""
     is_keys = run.path_source.get("kind") == "actions"
     path = "by keys" if is_keys else run.path_label
     actions = run.path_label if is_keys else ""
     start = "goes on from another run" if "start" in run.path_source else "at rest"
     took = duration(run.seconds) if run.seconds is not None else ""
-    whole: dict[str, str] = {
+    return {
+        "First frame": run.image_sha256,
+        "Prompt": run.prompt or "none",
         "Camera path": path,
         "Actions": actions,
         "Start": start,
         "Seed": str(run.seed),
         "Length": f"{length(run.num_frames, run.fps)}, {run.num_frames} frames",
-        "Prompt": run.prompt or "none",
         "Without": run.negative_prompt,
         "Steps": str(run.steps if run.stopped_at is None else f"{run.stopped_at} of {run.steps}"),
         "Guidance": f"{run.guidance:g}",
@@ -160,9 +161,6 @@ def _fields(run: RunView, model_title: str) -> dict[str, tuple[str, Any]]:
         "Size": f"{run.width} × {run.height}",
         "Time taken": took,
     }
-    fields: dict[str, tuple[str, Any]] = {name: (words, words) for name, words in whole.items()}
-    fields["First frame"] = (f"{run.image_sha256[:8]}", run.image_sha256)
-    return fields
 
 
 def same_words(rows: Sequence[dict[str, Any]]) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 from studio.views import Change, RunView
 
 PICTURE = (104, 62)  # width and height
-COLUMN = 226  # from one generation to the next: room for the words on the line between them
+COLUMN = 240  # from one generation to the next: room for the words on the line between them
 ROW = 98
 NUMBER = 22  # below a picture
-LINE_CHARS = 17  # that fit on a line
+LINE_CHARS = 16  # that fit on a line
 ROUND = 8  # radius of a line's corners
 
 
@@ -121,8 +121,7 @@ def _line(x: float, y: float, right: float, level: float) -> str:
 def edge_words(run: RunView) -> str:
     """What a run changed of its parent, as short as it can be said."""
     if run.relation == "extend":
-        frame = "" if run.start_frame is None else f" from frame {run.start_frame + 1}"
-        return f"goes on{frame}"
+        return "goes on" if run.start_frame is None else f"from frame {run.start_frame + 1}"
     if run.relation == "check":
         return "reproduced"
     return ", ".join(_short(change) for change in run.changes) or "the same again"
@@ -135,4 +134,5 @@ def _short(change: Change) -> str:
         return change.after[:1].lower() + change.after[1:]
     if change.field == "model":
         return change.after
-    return f"{change.field} {change.before}→{change.after}"
+    both = f"{change.field} {change.before}→{change.after}"
+    return both if len(both) <= LINE_CHARS else f"{change.field} {change.after}"

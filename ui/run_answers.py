@@ -101,7 +101,7 @@ def _to_take_away(studio: Studio, run: RunView, card: ModelCard, image_url: str)
         "poses": studio.run_file_url(run, POSES),
         "recipe": studio.run_file_url(run, RECIPE),
     }
-    return {"files": run_page.files(run, image, urls, card), "command": command, "needed": needed}
+    return {"files": run_page.files(run, image, urls), "command": command, "needed": needed}
 
 
 def card_of(studio: Studio, run: RunView) -> tuple[ModelCard, str]:

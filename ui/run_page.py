@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sanawm.card import ModelCard
 from studio.chains import Part
 from studio.views import AssetView, RunView
 from ui.drawing import top_view
@@ -185,14 +184,13 @@ def chain_words(parts: Sequence[Part]) -> str:
     return f"{len(parts)} runs, {duration(sum(part.seconds for part in parts))}"
 
 
-def files(run: RunView, image: str, urls: dict[str, str], card: ModelCard) -> list[dict[str, str]]:
+def files(run: RunView, image: str, urls: dict[str, str]) -> list[dict[str, str]]:
     """What can be taken away; `urls` of first frame, poses and recipe."""
-    first_frame = image.rpartition(".")[2].upper()
     return [
         _file("Video, with its recipe inside", f"wanderbook-{run.number}.mp4", run.download),
-        _file(f"First frame, as {first_frame}", image, f"{urls['image']}&name={image}"),
-        _file(f"Camera poses, {run.num_frames} of them", "c2w.npz", urls["poses"]),
-        _file(f"Recipe, for {card.title}", "run.json", urls["recipe"]),
+        _file("First frame", image, f"{urls['image']}&name={image}"),
+        _file("Camera poses, one for each frame", "c2w.npz", urls["poses"]),
+        _file("Recipe as text", "run.json", urls["recipe"]),
     ]
 
 

@@ -95,8 +95,9 @@ def test_a_line_says_what_was_changed_and_the_whole_of_it_where_it_is_long():
     ("fields", "words"),
     [
         ({"changes": [Change(field="seed", before="42", after="43")]}, "seed 42→43"),
-        ({"relation": "extend", "start_frame": 20}, "goes on from frame 21"),
+        ({"relation": "extend", "start_frame": 20}, "from frame 21"),
         ({"relation": "check"}, "reproduced"),
+        ({"changes": [Change(field="seed", before="577883", after="782453")]}, "seed 782453"),
         (
             {"changes": [Change(field="first frame", before="a" * 64, after="b" * 64)]},
             "first frame",

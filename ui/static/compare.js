@@ -183,7 +183,12 @@ function drawTable(box) {
 
 function lineOf({ name, values, differs, mono }) {
   const kind = [mono && "mono", everything && differs && "differs"].filter(Boolean).join(" ");
-  return h("tr", null, h("th", { scope: "row" }, name), ...values.map((value) => h("td", { class: kind || null }, value || "none")));
+  const words = (value, index) => (name === "First frame" ? firstFrame(page.runs[index]) : value || "none");
+  return h("tr", null, h("th", { scope: "row" }, name), ...values.map((value, index) => h("td", { class: kind || null }, words(value, index))));
+}
+
+function firstFrame({ media, number }) {
+  return h("img", { class: "first", src: media.first_frame, alt: `First frame of run ${number}`, loading: "lazy" });
 }
 
 function paths() {

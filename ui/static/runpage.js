@@ -101,15 +101,17 @@ function draw() {
   const focused = place.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   const done = state === "done";
   player = done ? filmOf(run) : null;
+  const marks = done ? drawMarks(run) : null;
+  const title = h("h1", { class: run.prompt ? "run-title" : "run-title sub", tabindex: -1 }, run.prompt || "No prompt");
   const main = h(
     "div",
     { class: "run-main" },
     h("div", { class: "shows" }, done ? screen(player) : picture(run)),
-    h("h1", { class: run.prompt ? "run-title" : "run-title sub", tabindex: -1 }, run.prompt || "No prompt"),
+    h("div", { class: "run-t" }, title, marks?.querySelector(".stars")),
     done ? null : standing(run),
     h("div", { class: "acts" }, ...actsOf(run)),
     h("div", { class: "checks", "aria-live": "polite" }, ...checkList(page)),
-    done ? drawMarks(run) : null,
+    marks,
     h("section", { class: "sec kin" }),
     done && fileList(page, () => player),
     commandOf(page),

@@ -128,7 +128,8 @@ export function playChain(page, place, player, back) {
 
 function showChain({ parts, url, words }, run, place, own) {
   own.pause();
-  const numbers = parts.map(({ number }) => number).join(", ");
+  const names = parts.map(({ number }) => number);
+  const numbers = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
   const frames = parts.reduce((sum, part) => sum + part.frames, 0);
   const clip = { src: url, poster: run.media.poster, frames, fps: run.fps, size: run.size, label: `Runs ${numbers} as one video` };
   const film = syncPlayer([clip], { loop: false });
@@ -138,7 +139,7 @@ function showChain({ parts, url, words }, run, place, own) {
     single.querySelector("[data-playing]")?.focus();
   });
   const single = place.querySelector(".shows > .player");
-  const told = h("p", { class: "chain-words" }, h("span", null, `Runs ${numbers} as one video: ${words}.`), end);
+  const told = h("p", { class: "chain-words" }, h("span", null, `Runs ${numbers} as one video, ${words.split(", ")[1]}.`), end);
   film.pictures[0].addEventListener("click", () => film.toggle());
   const chain = h("div", { class: "player chain" }, film.pictures[0], film.transport, told);
   single.replaceWith(chain);
