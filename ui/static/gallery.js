@@ -87,8 +87,9 @@ function trashLine() {
 
 /** Go to the gallery and into its search box. */
 export function findRuns() {
-  goTo("gallery", currentView() === "gallery" ? viewArgument() : "");
-  requestAnimationFrame(() => parts.box.focus());
+  if (currentView() === "gallery") return parts.box.focus();
+  addEventListener("wb:view", () => parts.box.focus(), { once: true }); // the view puts the focus on its heading first
+  goTo("gallery");
 }
 
 // ---- the question

@@ -95,9 +95,14 @@ function hear(cell, before) {
   hearRun(cell);
   if (!before || before.state === cell.state) return;
   announce(`Run ${cell.number} ${TOLD[cell.state] ?? cell.state}.`);
+  if (isOfSweep(cell.id)) return; // it fills in by itself, and there are many
   if (cell.state === "done" && !isInView(cellOfRun(cell.id)?.element)) {
     toast(`Run ${cell.number} is done`, "Show", () => show(cell.id));
   }
+}
+
+function isOfSweep(id) {
+  return allCells().some(({ thin }) => thin.kind === "sweep" && thin.runs.includes(id));
 }
 
 function isInView(element) {
