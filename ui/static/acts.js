@@ -3,7 +3,7 @@
 import { announce } from "./dom.js";
 import { aimAt, makeRoom } from "./drafts.js";
 import { putAside } from "./edit.js";
-import { amend, placeNew, renew } from "./runs.js";
+import { hold, placeNew, renew } from "./runs.js";
 import { Refusal, get, post, randomKey } from "./server.js";
 import { toast } from "./toasts.js";
 import { done } from "./undo.js";
@@ -71,8 +71,8 @@ export const acts = {
     acts.remix(cell);
   },
   async trash(cell) {
-    const before = amend(cell.id, { deleted: true });
-    if (!(await attempt(() => post("trash", { runs: [cell.id] })))) return void amend(cell.id, before);
+    const gone = () => attempt(() => post("trash", { runs: [cell.id] }));
+    if (!(await hold(cell.id, { deleted: true }, gone))) return;
     done(`Run ${cell.number} moved to the trash`, () => post("restore", { runs: [cell.id] }));
   },
   restore: (cell) => attempt(() => post("restore", { runs: [cell.id] })),

@@ -4,7 +4,7 @@
 import { attempt } from "./acts.js";
 import { announce, h, icon } from "./dom.js";
 import { drawNote } from "./notes.js";
-import { amend, mayChange } from "./runs.js";
+import { hold, mayChange } from "./runs.js";
 import { post } from "./server.js";
 import { drawTags } from "./tags.js";
 
@@ -75,10 +75,12 @@ function starButtons(cell) {
   );
   place.update = (fresh) => {
     known = fresh;
+    const within = place.contains(document.activeElement);
     for (const label of place.querySelectorAll("label")) {
-      const count = Number(label.firstChild.value);
+      const [box, count] = [label.firstChild, Number(label.firstChild.value)];
       label.classList.toggle("on", count <= known.rating);
-      label.firstChild.checked = count === known.rating;
+      box.checked = count === known.rating;
+      if (within && box.checked) box.focus(); // the arrows go on from the star that is chosen
     }
   };
   place.update(cell);
@@ -99,14 +101,13 @@ function starPicture(cell) {
 
 /** Rate a run with 1 to 5 stars, or with 0 for none. */
 export function rate(cell, stars) {
-  const before = amend(cell.id, { rating: stars });
   announce(
     stars
       ? `Run ${cell.number}: ${stars} ${stars === 1 ? "star" : "stars"}.`
       : `Run ${cell.number} is not rated.`,
   );
-  last = last.then(async () => {
-    if (!(await attempt(() => post(`runs/${cell.id}/rate`, { stars })))) amend(cell.id, before);
+  return hold(cell.id, { rating: stars }, () => {
+    last = last.then(() => attempt(() => post(`runs/${cell.id}/rate`, { stars })));
+    return last;
   });
-  return last;
 }

@@ -5,6 +5,7 @@ import { get, session } from "./server.js";
 import { hearTimes } from "./times.js";
 
 const runs = new Map(); // id -> cell, as the server presents it
+const holds = new Map(); // id -> {count, changes}: what a person changed and the server has not answered yet
 const asked = new Set(); // runs whose addresses had expired and were asked for anew
 const listeners = { run: new Set(), cells: new Set(), notebooks: new Set(), state: new Set(), link: new Set() };
 let state = { model: "", trouble: "", queued: 0, running: 0, paused: false, pause: "", line: [] };
@@ -76,7 +77,8 @@ function tell(kind, ...news) {
   for (const listener of listeners[kind]) listener(...news);
 }
 
-function place(cell) {
+function place(heard) {
+  const cell = { ...heard, ...holds.get(heard.id)?.changes };
   const before = runs.get(cell.id);
   if (before && JSON.stringify(before) === JSON.stringify(cell)) return;
   runs.set(cell.id, cell);
@@ -96,6 +98,24 @@ export function amend(id, changes) {
   if (!known) return {};
   place({ ...known, ...changes });
   return Object.fromEntries(Object.keys(changes).map((name) => [name, known[name]]));
+}
+
+/**
+ * Show a change at once, and hold it against what events say until the server has answered; `action` gives
+ * null where it refused, and what stood there before comes back.
+ */
+export async function hold(id, changes, action) {
+  const before = amend(id, changes);
+  const held = holds.get(id) ?? { count: 0, changes: {} };
+  holds.set(id, held);
+  held.count += 1;
+  Object.assign(held.changes, changes);
+  const answer = await action();
+  held.count -= 1;
+  if (answer === null) Object.assign(held.changes, before);
+  if (!held.count) holds.delete(id);
+  if (answer === null) amend(id, before);
+  return answer;
 }
 
 /** The page's first look at the notebook, and the event stream from there on. */

@@ -1,8 +1,8 @@
 // The tags of a run: links to every run with the same one, and a field in place that adds and removes them.
 
 import { attempt } from "./acts.js";
-import { announce, h, icon } from "./dom.js";
-import { amend, mayChange } from "./runs.js";
+import { h, icon } from "./dom.js";
+import { hold, mayChange } from "./runs.js";
 import { get, post } from "./server.js";
 import { done } from "./undo.js";
 import { addressOf } from "./views.js";
@@ -132,7 +132,7 @@ function steer(event, line) {
   if (key === "Escape") {
     line.field.value = "";
     finish(line, true);
-  } else if (key === "Enter" || key === "," || (key === " " && line.field.value.trim())) {
+  } else if (key === "Enter" || key === ",") {
     add(line, line.offers.children[line.at]?.textContent ?? line.field.value);
   } else if (key === "ArrowDown" || key === "ArrowUp") walk(line, key === "ArrowDown" ? 1 : -1);
   else if (key === "Backspace" && !line.field.value && line.cell.tags?.length)
@@ -179,12 +179,11 @@ function has(cell, tag) {
 /** Put tags on a run and take others off; both can be taken back. */
 export async function change(cell, add, drop) {
   const tags = [...(cell.tags ?? []).filter((tag) => !drop.includes(tag)), ...add];
-  const before = amend(cell.id, { tags });
-  const answer = await attempt(() => post("tags", { runs: [cell.id], add, drop }));
-  if (!answer) return void amend(cell.id, before);
+  const send = () => attempt(() => post("tags", { runs: [cell.id], add, drop }));
+  const answer = await hold(cell.id, { tags }, send);
+  if (!answer) return;
   const sentence = add.length
     ? `Run ${cell.number} is tagged #${add.join(", #")}`
     : `Run ${cell.number} is no longer tagged #${drop.join(", #")}`;
-  announce(`${sentence}.`);
   done(sentence, () => post("tags/set", { tags: answer.before }));
 }
