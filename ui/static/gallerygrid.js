@@ -55,11 +55,13 @@ export function setCards(fresh, days) {
   });
 }
 
-/** Draw a card anew in its place. */
+/** Draw a card anew in its place, where anything in it is different. */
 export function changeCard(card) {
   const at = order.get(card.id);
   if (at === undefined) return;
-  cards[at] = { ...card, day: cards[at].day };
+  const now = { ...cards[at], ...card };
+  if (JSON.stringify(now) === JSON.stringify(cards[at])) return;
+  cards[at] = now;
   draw();
 }
 

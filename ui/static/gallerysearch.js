@@ -107,16 +107,18 @@ export async function more() {
 // ---- what happens meanwhile
 
 function hear(cell) {
-  if (!query || !wave) return;
+  if (!query) return;
+  recount();
   const here = Boolean(cell.deleted) === inTrash(query.text);
   const known = cardOf(cell.id);
-  if (known && here) changeCard({ ...known, ...asCard(cell) });
+  if (known && here) changeCard(asCard(cell));
   else if (known) takeOut([cell.id]);
   else if (here && gone.has(cell.id)) putBack({ ...gone.get(cell.id), ...asCard(cell) });
   else if (here && cell.id > (gridCards()[0]?.id ?? "")) later();
 }
 
 const later = debounce(() => refresh(), LATER_MS);
+const recount = debounce(() => currentView() === "gallery" && countFacets(wave).catch(() => {}), LATER_MS);
 
 /** Look for runs that are new; the page stays where it is. */
 export async function refresh() {
