@@ -67,7 +67,7 @@ function edit(note) {
   );
   field.addEventListener("input", () => grow(field));
   field.addEventListener("keydown", (event) => leaveByKey(event, note));
-  field.addEventListener("blur", () => place.moving || save(note));
+  field.addEventListener("blur", () => note.field === field && !place.moving && save(note));
   grow(field);
   field.focus();
   field.setSelectionRange(field.value.length, field.value.length);

@@ -4,8 +4,10 @@ import { follow } from "./live.js";
 import { get, session } from "./server.js";
 import { hearTimes } from "./times.js";
 
+const HELD_MS = 3000; // by then an event has told of a change
+
 const runs = new Map(); // id -> cell, as the server presents it
-const holds = new Map(); // id -> {count, changes}: what a person changed and the server has not answered yet
+const holds = new Map(); // id -> {count, changes, heard}: what a person changed and no event has told of yet
 const asked = new Set(); // runs whose addresses had expired and were asked for anew
 const listeners = { run: new Set(), cells: new Set(), notebooks: new Set(), state: new Set(), link: new Set() };
 let state = { model: "", trouble: "", queued: 0, running: 0, paused: false, pause: "", line: [] };
@@ -78,7 +80,13 @@ function tell(kind, ...news) {
 }
 
 function place(heard) {
-  const cell = { ...heard, ...holds.get(heard.id)?.changes };
+  const held = holds.get(heard.id);
+  if (held) held.heard = heard;
+  if (held && !held.count && agrees(heard, held.changes)) holds.delete(heard.id);
+  show({ ...heard, ...holds.get(heard.id)?.changes });
+}
+
+function show(cell) {
   const before = runs.get(cell.id);
   if (before && JSON.stringify(before) === JSON.stringify(cell)) return;
   runs.set(cell.id, cell);
@@ -96,12 +104,16 @@ export function placeNew(cell) {
 export function amend(id, changes) {
   const known = runs.get(id);
   if (!known) return {};
-  place({ ...known, ...changes });
+  show({ ...known, ...changes });
   return Object.fromEntries(Object.keys(changes).map((name) => [name, known[name]]));
 }
 
+function agrees(cell, changes) {
+  return Object.entries(changes).every(([name, value]) => JSON.stringify(cell[name]) === JSON.stringify(value));
+}
+
 /**
- * Show a change at once, and hold it against what events say until the server has answered; `action` gives
+ * Show a change at once, and hold it against events that are older than the server's answer; `action` gives
  * null where it refused, and what stood there before comes back.
  */
 export async function hold(id, changes, action) {
@@ -112,10 +124,18 @@ export async function hold(id, changes, action) {
   Object.assign(held.changes, changes);
   const answer = await action();
   held.count -= 1;
-  if (answer === null) Object.assign(held.changes, before);
-  if (!held.count) holds.delete(id);
-  if (answer === null) amend(id, before);
+  if (answer === null) {
+    Object.assign(held.changes, before);
+    amend(id, before);
+  }
+  setTimeout(() => letGo(id, held), HELD_MS);
   return answer;
+}
+
+function letGo(id, held) {
+  if (held.count || holds.get(id) !== held) return;
+  holds.delete(id);
+  if (held.heard) place(held.heard);
 }
 
 /** The page's first look at the notebook, and the event stream from there on. */
