@@ -5,14 +5,13 @@ who knew the visitor minted it: name and expiry, signed with a secret of the dat
 is rounded up to a whole period, so an address stays the same long enough to be cached.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 PREFIX = "/gradio_api/wm"
 LIFETIME_S = 24 * 3600
@@ -40,7 +39,7 @@ class MediaKeys:
     def sign(self, name: str, expires: int) -> str:
         """The signature of a capability: 128 bits in hex."""
         message = f"{name}\n{expires}".encode()
-        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._secret, message, "sha256").hex()[:32]
 
     def verify(self, name: str, expires: str, signature: str) -> bool:
         """Whether the capability is ours, for this name, and not expired."""
@@ -60,7 +59,7 @@ class MediaKeys:
 
     def _capability(self, name: str) -> str:
         expires = (int(self._clock()) // PERIOD_S + 1) * PERIOD_S + LIFETIME_S
-        return urlencode({"e": expires, "s": self.sign(name, expires)})
+        return f"e={expires}&s={self.sign(name, expires)}"
 
 
 def _create_secret(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The gallery as people use it: scrolled, searched, chosen from by hand and by keyboard, emptied."""
+"""The gallery as people use it: scrolled, searched, chosen from by hand and by keyboard."""
 
 import re
 
