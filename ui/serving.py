@@ -58,9 +58,9 @@ class Place:
     def storage_sentence(self, data_folder: Path) -> str:
         """What is kept, and for how long."""
         if not self.space:
-            return "Every run is kept on this computer, the newest first."
+            return "Every run is kept on this computer."
         if data_folder.is_relative_to(PERSISTENT_DISK):
-            return "Every run is kept on this Space's disk, the newest first."
+            return "Every run is kept on this Space's disk."
         return "This Space keeps runs until it restarts. Download what you want to keep."
 
 
