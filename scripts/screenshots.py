@@ -7,6 +7,7 @@ for every notebook, width and theme, `sheet-200-1280-dark.png`. Needs the develo
 
 import argparse
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from storage.tables import Notebook, Run
 NOTEBOOKS = (0, 3, 200)  # runs
 SIZES = ((1280, 1000), (390, 1000))  # CSS pixels; twice as many are taken
 THEMES = ("light", "dark")
-SETTLED_S = 0.8  # of silence, after which pictures and fonts are there
+SILENCE_S = 1.2  # after which pictures and cells are there
 COLUMNS = {1280: 3, 390: 8}
 THUMB_WIDTH = {1280: 900, 390: 390}
 LABEL = 28  # pixels of a contact sheet above each picture
@@ -64,11 +65,24 @@ def views_of(data: Path) -> Views:
 def photograph(page: Page, address: str, view: str, file: Path) -> None:
     """One view as it is once nothing loads any more."""
     page.goto("about:blank")  # so that nothing is left of another view
-    page.goto(f"{address}/{view}", wait_until="domcontentloaded")
+    page.goto(f"{address}/{view}", wait_until="load")
     page.locator("body[data-wb-view]").wait_for()
-    page.wait_for_timeout(1000 * SETTLED_S)
+    wait_for_silence(page)
     page.mouse.move(0, 0)
     page.screenshot(path=file)
+
+
+def wait_for_silence(page: Page, seconds: float = SILENCE_S) -> None:
+    """Until no file and no answer has come for so long."""
+    heard = [time.monotonic()]
+
+    def listen(_: object) -> None:
+        heard[0] = time.monotonic()
+
+    page.on("response", listen)
+    while time.monotonic() - heard[0] < seconds:
+        page.wait_for_timeout(100)
+    page.remove_listener("response", listen)
 
 
 def photograph_all(address: str, views: Views, runs: int, out: Path) -> Iterator[Path]:

@@ -26,9 +26,10 @@ FAILURES = (
     "as less guidance; if it happens again, the model's weights are damaged.",
 )
 CHECK: tuple[dict[str, object], ...] = (
-    {"identical": True, "psnr": None, "worst": 0, "differs": []},
+    {"identical": True, "frames": 33, "psnr": None, "worst": 0, "differs": []},
     {
         "identical": False,
+        "frames": 33,
         "psnr": 41.7,
         "worst": 9,
         "differs": ["It ran with 4 threads, now with 2 threads."],
