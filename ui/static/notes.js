@@ -6,6 +6,14 @@ import { drawNodes } from "./markdown.js";
 import { amend, mayChange } from "./runs.js";
 import { post } from "./server.js";
 
+const open = new Set(); // notes that are being written
+
+// A page that goes takes nothing with it that was being written.
+addEventListener("pagehide", () => {
+  for (const { cell, field } of open)
+    post(`runs/${cell.id}/note`, { text: field.value }, { keepalive: true }).catch(() => {});
+});
+
 /** The note's place. `opener` is the quiet button for a note that is not there yet, for the caller to put somewhere. */
 export function drawNote(cell) {
   const place = h("div", { class: "note-of", "data-mark": "note" });
@@ -28,6 +36,7 @@ export function drawNote(cell) {
 function show(note) {
   const { place, cell } = note;
   note.field = null;
+  open.delete(note);
   place.classList.remove("editing");
   place.opener.hidden = Boolean(cell.note) || !mayChange(cell);
   place.replaceChildren(...(cell.note ? [words(note)] : []));
@@ -59,6 +68,7 @@ function edit(note) {
   });
   field.value = cell.note ?? "";
   note.field = field;
+  open.add(note);
   place.classList.add("editing");
   place.opener.hidden = true;
   place.replaceChildren(
