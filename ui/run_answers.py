@@ -82,6 +82,7 @@ def _page(studio: Studio, run_id: str) -> dict[str, Any]:
         "path": run_page.path_words(run, _summary(studio, run, card)),
         "holds": run_page.holds(run, image),
         "kin": len(kin),
+        "tree": family_tree(kin) if len(kin) > 1 else None,
         "checks": run_page.checks(run, kin),
         "chain": run_page.chain_words(parts) if len(parts) > 1 else "",
         **_to_take_away(studio, run, card, image.url),

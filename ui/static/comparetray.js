@@ -1,12 +1,12 @@
 // Runs a person has marked to compare, one after the other: the second one opens the comparison.
 
 import { acts } from "./acts.js";
-import { announce } from "./dom.js";
+import { announce, button, h } from "./dom.js";
 import { toast } from "./toasts.js";
 import { goTo } from "./views.js";
 
 let tray = []; // cells, in the order they were marked
-let told = null; // closes the note about the first one
+let note = null; // says which run waits for another
 const listeners = new Set();
 
 /** The ids of the runs that are marked and wait for another. */
@@ -27,8 +27,6 @@ export function onMarks(listener) {
 /** Mark a run, or let go of one that is marked; with the second the comparison opens. */
 export function markForCompare(cell) {
   if (cell.state !== "done") return void toast(`Run ${cell.number} has no video yet, so it cannot be compared.`);
-  told?.();
-  told = null;
   if (isMarked(cell.id)) {
     tray = [];
     announce(`Run ${cell.number} is not marked any more.`);
@@ -36,7 +34,6 @@ export function markForCompare(cell) {
     tray.push(cell);
     if (tray.length === 2) return open();
     announce(`Run ${cell.number} is marked.`);
-    told = toast(`Run ${cell.number} is marked. Press C on another run to compare them.`, "Unmark", unmark);
   }
   tell();
 }
@@ -54,6 +51,16 @@ function open() {
 }
 
 function tell() {
+  note?.remove();
+  note = tray.length
+    ? h(
+        "div",
+        { class: "wb marked-note", role: "group", "aria-label": "Marked to compare" },
+        h("span", null, `Run ${tray[0].number} is marked. Press C on another run to compare them.`),
+        button("Unmark", unmark),
+      )
+    : null;
+  if (note) document.getElementById("wb-toasts")?.after(note);
   for (const listener of [...listeners]) listener();
 }
 

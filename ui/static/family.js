@@ -1,5 +1,5 @@
 // The family of a run as a tree: from left to right, one picture a run, what was changed on each line.
-// Arrow keys walk along it, Enter opens a run, C marks it to compare, R remixes it.
+// Arrow keys walk along it; Enter opens a run, and the keys of a run act on the one that has the focus.
 
 import { acts } from "./acts.js";
 import { isMarked, markForCompare, onMarks } from "./comparetray.js";
@@ -54,9 +54,10 @@ function page(...parts) {
 function story(tree, run) {
   const count = tree.nodes.length;
   const alone = `Run ${run.number} stands alone so far. Remix it, give it a new seed or go on from a frame, and its children appear here.`;
-  const words = `${count} runs, from the first on the left. Arrow keys walk along the lines, Enter opens a run, C on two of them compares them.`;
+  const keys = " Arrow keys walk along the lines, Enter opens a run, C on two of them compares them.";
+  const words = [`${count} runs, from the first on the left.`, h("span", { class: "only-l" }, keys)];
   return [
-    h("p", { class: "lead" }, count === 1 ? alone : words),
+    h("p", { class: "lead" }, ...(count === 1 ? [alone] : words)),
     h("p", { class: "back" }, h("a", { href: addressOf("run", run.id) }, `Back to run ${run.number}`)),
   ];
 }
@@ -174,17 +175,12 @@ function walk(event, tree, svg) {
   const link = event.target.closest("a");
   const node = link && tree.nodes.find(({ id }) => id === link.dataset.id);
   if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
-  const key = event.key.toLowerCase();
-  if (key === "r") acts.remix(cellFor(node));
-  else if (key === "c" && node.state === "done") markForCompare(cellFor(node));
-  else {
-    const goal = neighbour(tree, node, event.key);
-    if (!goal) return;
-    const target = svg.querySelector(`a[data-id="${goal.id}"]`);
-    target.focus({ preventScroll: true });
-    target.scrollIntoView({ block: "nearest", inline: "nearest" });
-    announce(target.getAttribute("aria-label"));
-  }
+  const goal = neighbour(tree, node, event.key);
+  if (!goal) return;
+  const target = svg.querySelector(`a[data-id="${goal.id}"]`);
+  target.focus({ preventScroll: true });
+  target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  announce(target.getAttribute("aria-label"));
   event.preventDefault();
   event.stopPropagation();
 }

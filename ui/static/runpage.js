@@ -31,9 +31,6 @@ export function mountRun({ element }) {
     ",": () => player?.step(-1),
     ".": () => player?.step(1),
     Enter: () => player?.toggle(),
-    r: () => page && acts.remix(page.run),
-    s: () => page?.run.state === "done" && acts.reseed(page.run),
-    c: () => page && acts.compare(page.run),
   });
   if (currentView() === "run") open(viewArgument());
 }
@@ -204,22 +201,15 @@ function actsOf(run) {
 
 function drawKin() {
   const section = place.querySelector(".kin");
-  const id = shown;
   const head = h("h2", { class: "h3" }, "Family");
   if (page.kin < 2) {
     const words = "No other run comes from this one yet. A remix, a new seed or a run that goes on from here appears beside it.";
     return section.replaceChildren(head, h("p", { class: "help" }, words));
   }
-  get(`runs/${id}/family`).then(
-    (tree) => {
-      if (id !== shown) return;
-      const open = h("a", { href: addressOf("family", id) }, `All ${tree.nodes.length} runs on a page of their own`);
-      const drawn = drawFamily(tree, id);
-      section.replaceChildren(head, drawn, h("p", { class: "help" }, open));
-      showCurrent(drawn);
-    },
-    () => {},
-  );
+  const open = h("a", { href: addressOf("family", shown) }, `All ${page.kin} runs on a page of their own`);
+  const drawn = drawFamily(page.tree, shown);
+  section.replaceChildren(head, drawn, h("p", { class: "help" }, open));
+  showCurrent(drawn);
 }
 
 function facts() {

@@ -17,7 +17,7 @@ export function topViews(drawing) {
   );
   const add = (kind, d) => d && map.append(s("path", { class: kind, d }));
   add("v", paths[0].first_view);
-  for (const [index, path] of [...paths.entries()].reverse()) {
+  for (const [index, path] of paths.entries()) {
     const other = index ? ` o${index}` : "";
     add(`v2${other}`, path.last_view);
     add(`p${other}`, path.path);
