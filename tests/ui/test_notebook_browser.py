@@ -64,8 +64,9 @@ def drag(page, cell, below):
 
 
 PLACE = """cell => {
-  const [outer, inner] = [cell, cell.querySelector(".out .pic")].map((one) => one.getBoundingClientRect());
-  return [inner.left - outer.left, inner.top - outer.top, inner.width, inner.height];
+  const outer = cell.getBoundingClientRect();
+  const { left, top, width, height } = cell.querySelector(".out .pic").getBoundingClientRect();
+  return [left - outer.left, top - outer.top, width, height];
 }"""
 
 
@@ -74,12 +75,9 @@ def place_of_picture(cell):
     return cell.evaluate(PLACE)
 
 
-def test_a_notebook_is_filled_put_in_order_and_taken_back_in_every_tab(visit, photo):
-    tab, other = visit(), visit()
-    page, mirror = tab.page, other.page
-    first = tab.generate(photo, "a lamp")
-    tab.cell(first, "done")
-
+def fill(tab, photo):
+    """A notebook with a title, a description and two runs; their numbers."""
+    page = tab.page
     new_notebook(page, TITLE)
     page.get_by_text("Then a video, kept here.").wait_for()
     page.get_by_role("button", name="Describe this notebook").click()
@@ -90,6 +88,30 @@ def test_a_notebook_is_filled_put_in_order_and_taken_back_in_every_tab(visit, ph
     assert place_of_picture(tab.cell(second, "done")) == box
     third = tab.generate(photo, "three lamps")
     tab.cell(third, "done")
+    return second, third
+
+
+def compare(page, mirror, *numbers):
+    """Put runs side by side; another tab shows what differs between them."""
+    more(page, "Compare…")
+    for number in numbers:
+        page.get_by_role("checkbox", name=f"Run {number}").check()
+    page.get_by_role("button", name="Put side by side").click()
+    compared = mirror.get_by_role("article", name="Comparison")
+    compared.wait_for()
+    assert "slowly, two lamps" in compared.inner_text()
+    assert "Steps" not in compared.inner_text()  # they are the same
+    link = compared.get_by_role("link", name="Compare").get_attribute("href")
+    assert link.startswith("#/compare/")
+
+
+def test_a_notebook_is_filled_put_in_order_and_taken_back_in_every_tab(visit, photo):
+    tab, other = visit(), visit()
+    page, mirror = tab.page, other.page
+    first = tab.generate(photo, "a lamp")
+    tab.cell(first, "done")
+
+    second, third = fill(tab, photo)
 
     open_notebook(mirror, TITLE)
     ordered([page, mirror], third, second)
@@ -108,18 +130,8 @@ def test_a_notebook_is_filled_put_in_order_and_taken_back_in_every_tab(visit, ph
     page.get_by_role("article", name=f"Run {third}").get_by_role("button", name="Fold").click()
     mirror.get_by_role("button", name=f"Unfold run {third}").first.wait_for()
 
-    more(page, "Compare…")
-    for number in (second, third):
-        page.get_by_role("checkbox", name=f"Run {number}").check()
-    page.get_by_role("button", name="Put side by side").click()
+    compare(page, mirror, second, third)
     ordered([page, mirror], "compare", "text", third, second)
-    compared = mirror.get_by_role("article", name="Comparison")
-    assert "slowly, two lamps" in compared.inner_text()
-    assert "Steps" not in compared.inner_text()  # they are the same
-    assert (
-        compared.get_by_role("link", name="Compare").get_attribute("href").startswith("#/compare/")
-    )
-
     more(page, "Show newest last")
     ordered([page, mirror], second, third, "text", "compare")
     page.get_by_role("button", name="Outline").click()
@@ -180,8 +192,8 @@ def test_a_run_in_several_notebooks_and_everything_removed_comes_back(visit, pho
     ordered([page], "text", number)
 
 
-def test_the_keyboard_is_enough_for_a_notebook(visit, photo):
-    tab = visit()
+def fill_by_keys(tab, photo):
+    """A notebook with two runs, made without a pointer; their numbers."""
     page, keys = tab.page, tab.page.keyboard
     page.get_by_role("button", name="Notebooks").focus()
     for key in ("Enter", "End", "Enter"):
@@ -194,6 +206,13 @@ def test_the_keyboard_is_enough_for_a_notebook(visit, photo):
     tab.cell(first, "done")
     second = tab.generate(photo, "two lamps")
     tab.cell(second, "done")
+    return first, second
+
+
+def test_the_keyboard_is_enough_for_a_notebook(visit, photo):
+    tab = visit()
+    page, keys = tab.page, tab.page.keyboard
+    first, second = fill_by_keys(tab, photo)
 
     page.get_by_role("toolbar", name="Insert here").first.get_by_role("button").first.focus()
     keys.press("ArrowRight")
