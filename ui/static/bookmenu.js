@@ -20,14 +20,16 @@ export function connectBookMenu() {
 /** The acts of a cell, as [words, act]; those that cannot be done are left out. */
 export function cellItems(thin, run = null) {
   const share = run && ["Also show in…", () => pick(thin, "Also show in", (book) => alsoShow(run, book))];
-  if (!openBook().may_change) return [share];
+  if (!openBook().may_change) return share ? ["-", share] : [];
   const entry = cellById(thin.id);
   const all = allCells();
   return [
+    run && "-",
     [thin.collapsed ? "Unfold" : "Fold to one line", () => collapse(thin, !thin.collapsed)],
     all[0] !== entry && ["Move up", () => moveBy(entry, -1)],
     all.at(-1) !== entry && ["Move down", () => moveBy(entry, 1)],
     ["Write above", () => writeAbove(thin.id)],
+    "-",
     share,
     ["Move to…", () => pick(thin, "Move to", (book) => moveInto(thin, book))],
     ["Remove from this notebook", () => removeCell(thin)],

@@ -13,6 +13,11 @@ export function addToMenu(items) {
   providers.push(items);
 }
 
+/** What other parts of the page add to the menu of a run. */
+export function addedItems(cell) {
+  return providers.flatMap((items) => items(cell));
+}
+
 /** The quiet row: always there, so that nothing has to be found by pointing at things. */
 export function drawActs(cell) {
   const act = (label, way, spoken) =>
@@ -45,7 +50,7 @@ export function drawMore(cell) {
     ["Duplicate", () => acts.duplicate(cell)],
     ["Family", () => goTo("family", cell.id)],
     ["Make it again, to check", () => acts.reproduce(cell)],
-    ...providers.flatMap((items) => items(cell)),
+    ...addedItems(cell),
     mayChange(cell) && ["Move to the trash", () => acts.trash(cell)],
   ]);
 }

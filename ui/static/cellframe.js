@@ -121,10 +121,16 @@ function folded(thin, cell) {
     h("span", { class: "words" }, line(thin, run)),
     h("span", { class: "small sub" }, detail(thin, run)),
   );
+  const openByKey = (event) => {
+    if (event.key !== "Enter" || event.target !== event.currentTarget || !openBook().may_change) return;
+    event.stopPropagation();
+    collapse(thin, false);
+  };
   return h(
     "article",
     {
       class: "cell is-folded",
+      onkeydown: openByKey,
       id: run ? `run-${run.id}` : `cell-${thin.id}`,
       "data-state": run ? run.state : null,
       "aria-label": nameOf(thin),

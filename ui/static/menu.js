@@ -5,13 +5,14 @@ import { h, icon } from "./dom.js";
 let count = 0;
 
 /**
- * A button that opens a list of acts; `items` are [words, act] and those that are false are left out.
+ * A button that opens a list of acts; `items` are [words, act], or "-" for a line, and those that are false are left out.
  * Where they are a function, it is asked each time the list opens.
  */
 export function moreMenu(label, items) {
   const id = `wb-more-${++count}`;
   const list = h("div", { class: "more-list", id, popover: "auto", role: "menu", "aria-label": label });
-  const fill = (found) => list.replaceChildren(...found.filter(Boolean).map(([words, act]) => item(words, act)));
+  const fill = (found) => list.replaceChildren(...found.filter(Boolean).map(drawn));
+  const drawn = (row) => (row === "-" ? h("hr") : item(...row));
   const item = (words, act) =>
     h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => choose(act) }, words);
   const opener = h(

@@ -1,5 +1,6 @@
 // The slim box of a run that waits, failed or was cancelled: a small picture, why, and what can be done.
 
+import { addedItems } from "./cellacts.js";
 import { button, h, icon } from "./dom.js";
 import { moreMenu } from "./menu.js";
 import { isOwner, mayChange, placeOf } from "./runs.js";
@@ -53,19 +54,26 @@ function slimActs(cell, acts) {
   if (cell.state === "queued") return queuedActs(cell, acts, act);
   if (cell.state === "done") return [act("Show", "show")];
   const remix = act("Remix", "remix");
-  if (cell.state === "cancelled")
-    return mayChange(cell) ? [act("Run again", "retry", "Run again", { class: "btn" }), remix] : [remix];
-  return failedActs(cell, act, remix);
+  const more = moreMenu(`More for run ${cell.number}`, () => [
+    ...addedItems(cell),
+    mayChange(cell) && ["Move to the trash", () => acts.trash(cell)],
+  ]);
+  return [...(cell.state === "cancelled" ? cancelledActs : failedActs)(cell, act, remix), more];
 }
 
 /** What can be done with a run that waits; the queue's own page offers the same. */
 export function queuedActs(cell, acts, act) {
-  const more = moreMenu(`More for run ${cell.number}`, [
+  const more = moreMenu(`More for run ${cell.number}`, () => [
     isOwner() && ["Run next", () => acts.next(cell)],
     ["Duplicate", () => acts.duplicate(cell)],
     ["Remix", () => acts.remix(cell)],
+    ...addedItems(cell),
   ]);
   return [...(mayChange(cell) ? [act("Edit", "edit"), act("Remove", "cancel")] : []), more];
+}
+
+function cancelledActs(cell, act, remix) {
+  return mayChange(cell) ? [act("Run again", "retry", "Run again", { class: "btn" }), remix] : [remix];
 }
 
 // The repair comes first: a shorter clip where there is one, then the same again.
