@@ -9,7 +9,7 @@ import { get } from "./server.js";
 import { addressOf, currentView, showTitle, viewArgument } from "./views.js";
 
 const SPOKEN = { queued: "queued", running: "running", failed: "failed", cancelled: "cancelled" };
-const AROUND = 3; // pixels around the drawing, for rings and corners
+const AROUND = 6; // pixels around the drawing, for rings and corners
 
 let place = null;
 let shown = ""; // the run the tree on the page was drawn for
