@@ -65,6 +65,7 @@ def test_a_remix_fills_the_form_and_remembers_its_parent(visit, photo):
     assert child.get_by_role("link", name=str(parent), exact=True).is_visible()
     assert " ".join(child.locator(".diffs").inner_text().split()) == "path push in truck left"
     assert kept in child.locator(".facts").inner_text()
+    tab.cell(parent).get_by_role("link", name="1 child").wait_for()
     tab.page.get_by_role("button", name="Start clean").click()
     wait_until(lambda: prompt.input_value() == "", 120)
     assert seed.input_value() == ""

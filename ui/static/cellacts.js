@@ -49,7 +49,7 @@ export function drawMore(cell) {
     ["Download", () => download(cell)],
     ["Duplicate", () => acts.duplicate(cell)],
     ["Family", () => goTo("family", cell.id)],
-    ["Make it again, to check", () => acts.reproduce(cell)],
+    ["Reproduce", () => acts.reproduce(cell)],
     ...addedItems(cell),
     mayChange(cell) && ["Move to the trash", () => acts.trash(cell)],
   ]);

@@ -23,7 +23,8 @@ export function isWhole() {
 export function essence(form) {
   const picture = form.image?.sha256 ?? "";
   const path = JSON.stringify(form.camera?.source ?? null);
-  return JSON.stringify([picture, path, ...FIELDS.slice(3).map((name) => String(form[name] ?? "")), form.prompt ?? ""]);
+  const others = FIELDS.filter((name) => name !== "image" && name !== "camera");
+  return JSON.stringify([picture, path, ...others.map((name) => String(form[name] ?? ""))]);
 }
 
 /** The form was filled anew: `from` is what it is compared with from now on. */

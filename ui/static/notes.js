@@ -14,13 +14,18 @@ addEventListener("pagehide", () => {
     post(`runs/${cell.id}/note`, { text: field.value }, { keepalive: true }).catch(() => {});
 });
 
-/** The note's place. `opener` is the quiet button for a note that is not there yet, for the caller to put somewhere. */
+/** The note's place; its `opener`, for the caller to put somewhere, is the quiet button while there is none. */
 export function drawNote(cell) {
   const place = h("div", { class: "note-of", "data-mark": "note" });
   const note = { place, cell, field: null };
   place.opener = h(
     "button",
-    { type: "button", class: "note-opener", onclick: () => edit(note), "aria-label": `Write a note about run ${cell.number}` },
+    {
+      type: "button",
+      class: "note-opener",
+      onclick: () => edit(note),
+      "aria-label": `Write a note about run ${cell.number}`,
+    },
     "Write a note",
   );
   place.edit = () => mayChange(note.cell) && edit(note);

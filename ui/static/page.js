@@ -189,7 +189,10 @@ export function mountFoot({ element, props, watch }) {
       "div",
       { class: "foot-line" },
       h("p", { class: "est", id: "wb-est", "aria-live": "polite" }, "Choose a first frame to begin."),
-      button("Sweep…", () => openSweep(), { class: "btn quiet open-sweep", title: "Several seeds, paths or prompts" }),
+      button("Sweep…", () => openSweep(), {
+        class: "btn quiet open-sweep",
+        title: "Several seeds, paths or prompts",
+      }),
     ),
   );
   watch("value", () => {

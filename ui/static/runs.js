@@ -4,10 +4,12 @@ import { follow } from "./live.js";
 import { get, session } from "./server.js";
 import { hearTimes } from "./times.js";
 
+const RECOUNT_MS = 400; // a sweep brings many at once
 const HELD_MS = 3000; // by then an event has told of a change
 
 const runs = new Map(); // id -> cell, as the server presents it
 const holds = new Map(); // id -> {count, changes, heard}: what a person changed and no event has told of yet
+const recounts = new Map(); // id -> timer of a run whose children are about to be counted anew
 const asked = new Set(); // runs whose addresses had expired and were asked for anew
 const listeners = { run: new Set(), cells: new Set(), notebooks: new Set(), state: new Set(), link: new Set() };
 let state = { model: "", trouble: "", queued: 0, running: 0, paused: false, pause: "", line: [] };
@@ -91,6 +93,15 @@ function show(cell) {
   if (before && JSON.stringify(before) === JSON.stringify(cell)) return;
   runs.set(cell.id, cell);
   tell("run", cell, before);
+  if (!before && cell.relation && (cell.state === "queued" || cell.state === "running")) recount(cell.relation.id);
+}
+
+// A run that was just made is one more child of its parent, which no event tells of.
+function recount(id) {
+  clearTimeout(recounts.get(id));
+  if (!runs.has(id)) return;
+  const read = () => get(`runs/${id}`).then((answer) => place(answer.run)).catch(() => {});
+  recounts.set(id, setTimeout(read, RECOUNT_MS));
 }
 
 /** Take a run in from an answer, which may be older than what was heard since: it replaces nothing. */

@@ -35,57 +35,60 @@ export function drawSweep(thin, place) {
   return place;
 }
 
+// What the rows and columns hang on; a run that is heard of later may name its path.
 function keyOf({ runs, content }) {
-  return JSON.stringify([runs, content.seeds, content.paths, content.prompts]);
+  const known = runs.map((id) => Boolean(runOf(id)));
+  return JSON.stringify([runs, known, content.seeds, content.paths, content.prompts]);
 }
 
 // ---- rows and columns
 
-// Runs come prompt by prompt, then path by path, then seed by seed. One thing that differs is a row that wraps,
-// two are rows and columns, three are rows and columns for each prompt.
+// Runs come prompt by prompt, then path by path, then seed by seed. One thing that differs is a line that
+// wraps, two are rows and columns, three are rows and columns for each prompt.
 function groups({ runs, content: { seeds, paths, prompts } }) {
-  const of = (prompt, path, seed) => runs[(prompt * paths.length + path) * seeds.length + seed];
-  const path = (at) => runOf(of(0, at, 0))?.path ?? `Path ${at + 1}`;
+  const run = (prompt, path, seed) => runs[(prompt * paths.length + path) * seeds.length + seed];
+  const indices = (list) => [...list.keys()];
+  const path = (at) => runOf(run(0, at, 0))?.path ?? `Path ${at + 1}`;
   const seed = (at) => `Seed ${seeds[at]}`;
-  const [P, A, S] = [prompts.length, paths.length, seeds.length].map((n) => [...Array(n).keys()]);
-  const several = [P, A, S].filter((one) => one.length > 1).length;
-  if (several < 2) return [{ columns: [], rows: [{ words: "", tiles: runs.map((id, at) => ({ id, words: single({ at, seeds, paths, prompts, path, seed }) })) }] }];
-  if (A.length > 1 && S.length > 1)
-    return P.map((p) => ({
-      words: P.length > 1 ? prompts[p] : "",
-      columns: S.map(seed),
-      rows: A.map((a) => ({ words: path(a), tiles: S.map((s) => ({ id: of(p, a, s) })) })),
-    }));
-  const across = S.length > 1 ? S : A;
-  const one = { columns: across.map(S.length > 1 ? seed : path) };
-  return [{ ...one, rows: P.map((p) => ({ words: prompts[p], tiles: across.map((at) => ({ id: S.length > 1 ? of(p, 0, at) : of(p, at, 0) })) })) }];
+  const matrix = (rows, columns, words = "") => ({ rows, columns, words });
+  const several = [prompts, paths, seeds].filter((list) => list.length > 1);
+  if (several.length < 2) {
+    const word = { [seeds.length]: seed, [paths.length]: path, [prompts.length]: (at) => prompts[at] }[runs.length];
+    const tiles = runs.map((id, at) => ({ id, words: runs.length > 1 ? word(at) : "" }));
+    return [matrix([{ words: "", tiles }], [])];
+  }
+  if (paths.length > 1 && seeds.length > 1) {
+    const tiles = (p, a) => indices(seeds).map((at) => ({ id: run(p, a, at) }));
+    const rows = (p) => indices(paths).map((a) => ({ words: path(a), tiles: tiles(p, a) }));
+    const title = (p) => (prompts.length > 1 ? prompts[p] : "");
+    return indices(prompts).map((p) => matrix(rows(p), indices(seeds).map(seed), title(p)));
+  }
+  const tile = (p, at) => ({ id: seeds.length > 1 ? run(p, 0, at) : run(p, at, 0) });
+  const across = indices(seeds.length > 1 ? seeds : paths);
+  const rows = prompts.map((words, p) => ({ words, tiles: across.map((at) => tile(p, at)) }));
+  return [matrix(rows, across.map(seeds.length > 1 ? seed : path))];
 }
 
-function single({ at, seeds, paths, prompts, path, seed }) {
-  if (seeds.length > 1) return seed(at);
-  if (paths.length > 1) return path(at);
-  return prompts.length > 1 ? prompts[at] : "";
-}
-
-function drawGroup(sweep, { words = "", columns, rows }) {
-  const head = columns.length ? [h("span", { class: "corner" }), ...columns.map((column) => h("span", { class: "col-h" }, column))] : [];
-  const cells = rows.flatMap(({ words: row, tiles }) => [
-    columns.length ? h("span", { class: "row-h" }, row) : null,
-    ...tiles.map((tile) => drawTile(sweep, tile)),
+function drawGroup(sweep, { words, columns, rows }) {
+  const several = columns.length > 0;
+  const heads = columns.map((column) => h("span", { class: "col-h" }, column));
+  const lines = rows.flatMap((row) => [
+    several && h("span", { class: "row-h" }, row.words),
+    ...row.tiles.map((tile) => drawTile(sweep, tile)),
   ]);
-  const grid = h(
-    "div",
-    { class: columns.length ? "sweep-grid" : "sweep-flow", style: columns.length ? `--columns:${columns.length}` : null },
-    ...head,
-    ...cells,
-  );
-  return h("div", { class: "sweep-group" }, words ? h("p", { class: "prompt" }, words) : null, h("div", { class: "sweep-scroll" }, grid));
+  const shape = several
+    ? { class: "sweep-grid", style: `--columns:${columns.length}` }
+    : { class: "sweep-flow" };
+  const grid = h("div", shape, several && h("span", { class: "corner" }), ...heads, ...lines);
+  const title = words && h("p", { class: "prompt" }, words);
+  return h("div", { class: "sweep-group" }, title || null, h("div", { class: "sweep-scroll" }, grid));
 }
 
 // ---- tiles
 
 function drawTile(sweep, { id, words = "" }) {
-  const link = h("a", { class: "tile card", href: addressOf("run", id), "data-run": id, tabindex: sweep.tiles.size ? -1 : 0 });
+  const tabindex = sweep.tiles.size ? -1 : 0;
+  const link = h("a", { class: "tile card", href: addressOf("run", id), "data-run": id, tabindex });
   sweep.tiles.set(id, { link, words, drawn: "" });
   link.addEventListener("focus", () => rove(sweep, link));
   updateTile(sweep, id);
@@ -95,22 +98,37 @@ function drawTile(sweep, { id, words = "" }) {
 function updateTile(sweep, id) {
   const tile = sweep.tiles.get(id);
   const cell = runOf(id);
-  const picture = cell && (cell.state === "running" ? cell.media.preview : cell.media.thumb || cell.media.poster);
-  const state = !cell ? "" : cell.deleted ? "In the trash" : cell.state === "running" ? cell.rough.replace("Rough preview, s", "S") || "Is made" : (WORDS[cell.state] ?? "");
-  const key = JSON.stringify([picture, state, cell?.rating, cell?.number, cell?.state]);
+  const { picture, first } = picturesOf(cell);
+  const state = stateOf(cell);
+  const key = JSON.stringify([picture, first, state, cell?.rating, cell?.number, cell?.state]);
   if (key === tile.drawn) return;
   tile.drawn = key;
-  const src = picture || cell?.media.first_frame;
+  const src = picture || first;
   const image = src && h("img", { src, alt: "", loading: "lazy", class: picture ? null : "waits" });
-  image?.addEventListener("error", () => acts.lost(cell), { once: true });
+  if (image) image.addEventListener("error", () => acts.lost(cell), { once: true });
   tile.link.dataset.state = cell?.deleted ? "trash" : (cell?.state ?? "");
   tile.link.setAttribute("aria-label", spoken(cell, tile.words, state));
   const ratio = cell?.size[0] ? `aspect-ratio:${cell.size[0]}/${cell.size[1]}` : null;
-  const caption = tile.words || (cell ? "" : "…");
+  const said = state && h("span", { class: "rough" }, state);
+  const number = cell && h("b", null, String(cell.number));
+  const words = tile.words && h("span", null, tile.words);
   tile.link.replaceChildren(
-    h("span", { class: "pic", style: ratio }, image, state && h("span", { class: "rough" }, state), stars(cell)),
-    h("span", { class: "t" }, cell && h("b", null, String(cell.number)), caption && h("span", null, caption)),
+    h("span", { class: "pic", style: ratio }, image || null, said || null, stars(cell)),
+    h("span", { class: "t" }, number, words || null),
   );
+}
+
+// The rough preview while a run is made, then its poster; the first frame, pale, until there is either.
+function picturesOf(cell) {
+  if (!cell) return {};
+  const { preview, thumb, poster, first_frame: first } = cell.media;
+  return { picture: cell.state === "running" ? preview : thumb || poster, first };
+}
+
+function stateOf(cell) {
+  if (!cell) return "";
+  if (cell.deleted) return "In the trash";
+  return WORDS[cell.state] ?? "";
 }
 
 function stars(cell) {
@@ -120,7 +138,8 @@ function stars(cell) {
 function spoken(cell, words, state) {
   if (!cell) return words || "A run";
   const rating = cell.rating ? `, ${cell.rating} of 5 stars` : "";
-  return `Run ${cell.number}, ${cell.path}, seed ${seedOf(cell)}${state ? `, ${state.toLowerCase()}` : ""}${rating}`;
+  const how = state ? `, ${state.toLowerCase()}` : "";
+  return `Run ${cell.number}, ${cell.path}, seed ${seedOf(cell)}${how}${rating}`;
 }
 
 function seedOf(cell) {
@@ -131,8 +150,8 @@ function summarise(sweep) {
   const cells = sweep.thin.runs.map(runOf);
   const count = (state) => cells.filter((cell) => cell?.state === state).length;
   const { seeds, paths, prompts } = sweep.thin.content;
-  const differs = [[seeds, "seeds"], [paths, "paths"], [prompts, "prompts"]].filter(([all]) => all.length > 1);
-  const what = differs.map(([all, noun]) => `${all.length} ${noun}`).join(" × ");
+  const factors = Object.entries({ seeds, paths, prompts }).filter(([, values]) => values.length > 1);
+  const what = factors.map(([noun, values]) => `${values.length} ${noun}`).join(" × ");
   const [all, done, failed] = [cells.length, count("done"), count("failed")];
   const how = done === all ? `${all} runs` : `${done} of ${all} runs done`;
   const words = [what, failed ? `${how}, ${failed} failed` : how].filter(Boolean).join(", ");
@@ -149,8 +168,15 @@ function walk(event, sweep) {
   const tiles = [...sweep.tiles.values()].map(({ link }) => link);
   const now = tiles.indexOf(document.activeElement);
   if (now < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
-  const goal = { ArrowRight: tiles[now + 1], ArrowLeft: tiles[now - 1], Home: tiles[0], End: tiles.at(-1) }[event.key] ??
-    ({ ArrowDown: 1, ArrowUp: -1 }[event.key] && nearest(tiles, tiles[now], event.key === "ArrowDown" ? 1 : -1));
+  const goals = {
+    ArrowRight: () => tiles[now + 1],
+    ArrowLeft: () => tiles[now - 1],
+    ArrowDown: () => nearest(tiles, tiles[now], 1),
+    ArrowUp: () => nearest(tiles, tiles[now], -1),
+    Home: () => tiles[0],
+    End: () => tiles.at(-1),
+  };
+  const goal = goals[event.key]?.();
   if (!goal) return;
   event.preventDefault();
   goal.focus();

@@ -3,7 +3,7 @@
 import { attempt } from "./acts.js";
 import { currentNotebook, openBook } from "./books.js";
 import { cellById, takeIn } from "./celllist.js";
-import { debounce, h, icon } from "./dom.js";
+import { button, debounce, h, icon } from "./dom.js";
 import { draftNow, settle } from "./drafts.js";
 import { draft } from "./form.js";
 import { placeNew } from "./runs.js";
@@ -12,6 +12,7 @@ import { duration } from "./times.js";
 import { toast } from "./toasts.js";
 import { goTo } from "./views.js";
 
+const WHAT = "Every seed with every path and every prompt, in one cell. The rest is as in the form.";
 const MOST = 36; // runs of one sweep, as the server has it
 const DRAWN_SEEDS = 1_000_000; // seeds we draw have at most six digits
 const SEEDS_AT_FIRST = 3;
@@ -37,19 +38,24 @@ function build() {
   parts = {
     count: h("input", { class: "inp", type: "number", min: 1, max: MOST, id: "wb-sweep-count" }),
     list: h("input", { class: "inp", id: "wb-sweep-seeds", placeholder: "3, 14, 159", inputmode: "numeric" }),
-    paths: h("div", { class: "sweep-paths", role: "group", "aria-labelledby": "wb-sweep-paths-h" }, ...pathChoices()),
+    paths: h(
+      "div",
+      { class: "sweep-paths", role: "group", "aria-labelledby": "wb-sweep-paths-h" },
+      ...pathChoices(),
+    ),
     prompts: h("textarea", { class: "inp", id: "wb-sweep-prompts", rows: 3 }),
     line: h("p", { class: "est", "aria-live": "polite" }),
     go: h("button", { type: "button", class: "btn primary", onclick: send }),
   };
   parts.count.value = String(SEEDS_AT_FIRST);
   parts.prompts.value = (draft.prompt ?? "").replace(/\s*\n\s*/g, " ");
-  const close = h("button", { type: "button", class: "btn icon", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
+  const end = () => dialog.close();
+  const close = button(icon("close"), end, { class: "btn icon", "aria-label": "Close" });
   dialog = h(
     "dialog",
     { class: "sheet sweep-sheet", "aria-labelledby": "wb-sweep-h" },
     h("div", { class: "sheet-h" }, h("h2", { id: "wb-sweep-h" }, "Sweep"), close),
-    h("p", { class: "sub" }, "Every seed with every path and every prompt, in one cell. The rest is as in the form."),
+    h("p", { class: "sub" }, WHAT),
     h(
       "div",
       { class: "sweep-two" },
@@ -59,7 +65,7 @@ function build() {
     h("div", { class: "field" }, h("div", { class: "lab", id: "wb-sweep-paths-h" }, "Paths"), parts.paths),
     field("Prompts, one a line", "wb-sweep-prompts", parts.prompts),
     parts.line,
-    h("div", { class: "sweep-go" }, parts.go, h("button", { type: "button", class: "btn quiet", onclick: () => dialog.close() }, "Cancel")),
+    h("div", { class: "sweep-go" }, parts.go, button("Cancel", end)),
   );
   dialog.addEventListener("input", tell);
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
@@ -79,14 +85,16 @@ function field(label, id, control) {
 // The form's own path is chosen at first: one of the presets, or one of its own beside them.
 function pathChoices() {
   const own = draft.camera?.source ?? {};
-  const presets = [...document.querySelectorAll("#wb-camera [data-preset]")].map((button) => ({
-    source: { ...own.start && { start: own.start }, kind: "preset", preset: button.dataset.preset },
-    words: button.textContent,
-    glyph: button.querySelector("svg").cloneNode(true),
-    on: own.kind === "preset" && own.preset === button.dataset.preset,
+  const start = own.start && { start: own.start };
+  const presets = [...document.querySelectorAll("#wb-camera [data-preset]")].map((one) => ({
+    source: { ...start, kind: "preset", preset: one.dataset.preset },
+    words: one.textContent,
+    glyph: one.querySelector("svg").cloneNode(true),
+    on: own.kind === "preset" && own.preset === one.dataset.preset,
   }));
-  const written = own.kind && own.kind !== "preset" && { source: own, words: draft.pathLabel || own.actions, glyph: null, on: true };
-  return [...presets, written].filter(Boolean).map(({ source, words, glyph, on }) => {
+  const written = { source: own, words: draft.pathLabel || own.actions, glyph: null, on: true };
+  const isWritten = own.kind && own.kind !== "preset";
+  return [...presets, ...(isWritten ? [written] : [])].map(({ source, words, glyph, on }) => {
     const toggle = h("button", { type: "button", "aria-pressed": String(on) }, glyph, h("span", null, words));
     toggle.source = source;
     toggle.addEventListener("click", () => {
@@ -101,10 +109,12 @@ function pathChoices() {
 
 function chosen() {
   const listed = parts.list.value.split(/[\s,;]+/).filter(Boolean);
+  const lines = parts.prompts.value.split("\n").map((line) => line.trim());
+  const pressed = [...parts.paths.querySelectorAll("[aria-pressed=true]")];
   return {
     seeds: listed.length ? [...new Set(listed.map(Number))] : seedsToDraw(),
-    paths: [...parts.paths.children].filter((one) => one.getAttribute("aria-pressed") === "true").map(({ source }) => source),
-    prompts: [...new Set(parts.prompts.value.split("\n").map((line) => line.trim()).filter(Boolean))],
+    paths: pressed.map(({ source }) => source),
+    prompts: [...new Set(lines.filter(Boolean))],
   };
 }
 
@@ -117,7 +127,8 @@ function seedsToDraw() {
 
 function trouble({ seeds, paths }, count) {
   if (!draft.image) return "Choose a first frame to begin.";
-  if (seeds.some((seed) => !Number.isSafeInteger(seed) || seed < 0)) return "Seeds are whole numbers, with commas between them.";
+  if (seeds.some((seed) => !Number.isSafeInteger(seed) || seed < 0))
+    return "Seeds are whole numbers, with commas between them.";
   if (!paths.length) return "Choose at least one path.";
   if (count > MOST) return `These are ${count} runs, and one sweep holds up to ${MOST}. Choose fewer.`;
   return "";
@@ -129,10 +140,9 @@ function tell() {
   const count = choice.seeds.length * choice.paths.length * prompts;
   const why = trouble(choice, count);
   const time = seconds === null ? "" : `, about ${duration(seconds * count)}`;
-  const factors = [counted(choice.seeds.length, "seed"), counted(choice.paths.length, "path"), counted(prompts, "prompt")];
-  parts.line.replaceChildren(
-    ...(why ? [why] : [`${factors.join(" × ")} = `, h("b", null, counted(count, "run")), `${time}.`]),
-  );
+  const seedsAndPaths = `${counted(choice.seeds.length, "seed")} × ${counted(choice.paths.length, "path")}`;
+  const factors = `${seedsAndPaths} × ${counted(prompts, "prompt")} = `;
+  parts.line.replaceChildren(...(why ? [why] : [factors, h("b", null, counted(count, "run")), `${time}.`]));
   parts.line.classList.toggle("bad", Boolean(why));
   parts.list.setAttribute("aria-invalid", String(why.startsWith("Seeds")));
   parts.count.disabled = Boolean(parts.list.value.trim());
@@ -145,9 +155,9 @@ function counted(count, noun) {
 }
 
 const measure = debounce(async () => {
-  const query = { frames: draft.length, steps: draft.steps, guidance: draft.guidance, model: draft.model ?? "" };
+  const { length: frames, steps, guidance, model = "" } = draft;
   try {
-    seconds = (await get("estimate", query)).seconds ?? null;
+    seconds = (await get("estimate", { frames, steps, guidance, model })).seconds ?? null;
   } catch {
     seconds = null;
   }

@@ -42,7 +42,12 @@ function show(line) {
   place.classList.remove("editing");
   const add = h(
     "button",
-    { type: "button", class: "add-tag", onclick: () => edit(line), "aria-label": `Add tag to run ${cell.number}` },
+    {
+      type: "button",
+      class: "add-tag",
+      onclick: () => edit(line),
+      "aria-label": `Add tag to run ${cell.number}`,
+    },
     "Add tag",
   );
   const tags = (cell.tags ?? []).map((tag) => h("a", { href: tagAddress(tag) }, `#${tag}`));
