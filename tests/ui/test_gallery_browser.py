@@ -35,7 +35,7 @@ def gallery(visit):
 
 
 def card(page, number):
-    return page.locator(".card").filter(has=page.get_by_label(f"Select run {number}", exact=True))
+    return page.locator("#wb-gallery .card").filter(has=page.get_by_label(f"Select run {number}", exact=True))
 
 
 def found(page, words):
@@ -43,7 +43,7 @@ def found(page, words):
 
 
 def numbers(page):
-    return [int(text) for text in page.locator(".card .m b").all_text_contents()]
+    return [int(text) for text in page.locator("#wb-gallery .card .m b").all_text_contents()]
 
 
 def nodes(page):
@@ -237,7 +237,7 @@ def test_a_new_run_appears_at_the_top_and_is_only_told_of_further_down(gallery, 
     number = tab.generate(photo, "a harbour")
     card(page, number).wait_for()
     tab.cell(number, "done")
-    page.locator(".card", has=page.get_by_label(f"Select run {number}")).and_(
+    page.locator("#wb-gallery .card", has=page.get_by_label(f"Select run {number}")).and_(
         page.locator(":not(:has([data-said]))")
     ).wait_for()
 

@@ -80,7 +80,7 @@ function results() {
 }
 
 function trashLine() {
-  const back = button("Leave the trash", () => narrow(toggled(askedFor().text, "is:trash", false)));
+  const back = button("Leave the trash", () => narrow(toggled(parts.box.value, "is:trash", false)));
   const words = "In the trash. Runs stay here for 30 days, then they go for good.";
   return h("p", { class: "trash-line", hidden: true }, h("span", null, words), back);
 }

@@ -20,6 +20,7 @@ let total = 0;
 let days = {};
 let whole = false; // every run that matches is here
 let loading = false;
+let answered = false; // the question that stands
 let waiting = []; // cards of new runs that are not shown yet
 let hooks = {}; // shown(), facets(values), trouble(refusal), fresh(count)
 const gone = new Map(); // id -> card that was taken out and may come back
@@ -30,7 +31,7 @@ export function connectSearch(given) {
   onRun(hear);
 }
 
-/** What is shown: {text, stacked}, or null before the first search. */
+/** What is asked for: {text, stacked}, or null before the first question and after one that failed. */
 export function askedFor() {
   return query;
 }
@@ -50,17 +51,20 @@ const parameters = (more) => ({
 /** Search anew. Whatever is shown stays until the answer is there. */
 export async function search(next) {
   query = next;
+  answered = false;
   const mine = ++wave;
   try {
     const page = await get("gallery", parameters());
     if (mine !== wave) return;
     gone.clear();
-    loading = false;
+    [loading, answered] = [false, true];
     take(page, page.runs);
     hooks.shown();
     await countFacets(mine);
   } catch (refusal) {
-    if (mine === wave) hooks.trouble(refusal);
+    if (mine !== wave) return;
+    query = null; // the next visit asks again
+    hooks.trouble(refusal);
   }
 }
 
@@ -85,7 +89,7 @@ function count(page) {
 /** The next page, unless it is on its way. */
 export async function more() {
   const last = gridCards().at(-1);
-  if (loading || whole || !last) return;
+  if (loading || whole || !last || !answered) return;
   loading = true;
   const mine = wave;
   try {
@@ -107,7 +111,7 @@ export async function more() {
 // ---- what happens meanwhile
 
 function hear(cell) {
-  if (!query) return;
+  if (!answered) return;
   recount();
   const here = Boolean(cell.deleted) === inTrash(query.text);
   const known = cardOf(cell.id);
@@ -122,7 +126,7 @@ const recount = debounce(() => currentView() === "gallery" && countFacets(wave).
 
 /** Look for runs that are new; the page stays where it is. */
 export async function refresh() {
-  if (!query || currentView() !== "gallery") return;
+  if (!answered || currentView() !== "gallery") return;
   const mine = wave;
   try {
     const page = await get("gallery", parameters());
