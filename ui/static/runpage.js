@@ -22,6 +22,7 @@ let shown = ""; // the run on the page
 let state = ""; // in which it was drawn
 let page = null;
 let player = null;
+let moved = false; // whether the player was ever moved: until then a run goes on from its last frame
 
 export function mountRun({ element }) {
   place = element;
@@ -98,6 +99,7 @@ function draw() {
   const focused = place.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   const done = state === "done";
   player = done ? filmOf(run) : null;
+  moved = false;
   const marks = done ? drawMarks(run) : null;
   const title = h("h1", { class: run.prompt ? "run-title" : "run-title sub", tabindex: -1 }, run.prompt || "No prompt");
   const main = h(
@@ -144,6 +146,7 @@ function screen({ pictures: [picture], transport }) {
 }
 
 function nameFrame(frame) {
+  moved = true;
   const act = place.querySelector(".go-on");
   if (act) act.textContent = `Continue from frame ${frame + 1}`;
   const words = place.querySelector(".frame-name");
@@ -182,8 +185,10 @@ function actsOf(run) {
   if (run.state === "running") return [runningActs(run, acts)];
   if (run.state === "queued") return [mine && act("Edit", "edit"), mine && act("Remove", "cancel"), remix];
   if (run.state !== "done")
-    return [mine && act("Run again", "retry"), run.state === "failed" && mine && act("Log", "log"), remix];
-  const goOn = button("Continue from frame 1", () => acts.continueFrom(page.run, player.frame()), { class: "btn quiet go-on" });
+    return [mine && run.smaller && act(`Try ${run.smaller}`, "smaller"), mine && act("Run again", "retry"), run.state === "failed" && mine && act("Log", "log"), remix];
+  const goOn = button("Continue from the last frame", () => acts.continueFrom(page.run, moved ? player.frame() : null), {
+    class: "btn quiet go-on",
+  });
   const { relation } = run;
   const beside =
     relation &&
