@@ -227,9 +227,13 @@ def test_the_keyboard_is_enough_for_a_notebook(visit, photo):
     keys.press("Escape")
     page.get_by_text("Some wrods").wait_for()
     keys.press("Enter")
+    assert page.get_by_role("textbox", name="Text").input_value() == "Some wrods"
     page.get_by_role("textbox", name="Text").fill("Some words")
     keys.press("Control+Enter")
     page.get_by_role("article", name="Text").get_by_text("Some words").wait_for()
+    keys.press("e")
+    assert page.get_by_role("textbox", name="Text").input_value() == "Some words"
+    keys.press("Escape")
 
     for key in ("Alt+ArrowDown", "Alt+ArrowDown", "Alt+ArrowUp"):
         keys.press(key)
@@ -240,7 +244,9 @@ def test_the_keyboard_is_enough_for_a_notebook(visit, photo):
     keys.press("j")
     assert page.evaluate("document.activeElement.dataset.kind") == "text"
     page.get_by_role("button", name="Text, more").focus()
-    for key in ("Enter", "End", "Enter"):  # the last act takes it out
+    keys.press("Enter")
+    page.wait_for_function("document.activeElement.role === 'menuitem'")
+    for key in ("End", "Enter"):  # the last act takes it out
         keys.press(key)
     ordered([page], second, first)
     keys.press("Control+z")

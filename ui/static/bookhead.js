@@ -154,8 +154,8 @@ function openMore(anchor) {
 }
 
 async function deleteBook(book) {
-  if (!(await attempt(() => post(`books/${book.id}/trash`)))) return;
   openNotebook("inbox");
+  if (!(await attempt(() => post(`books/${book.id}/trash`)))) return;
   done(`${book.title} is deleted, its runs stay in the gallery`, async () => {
     await post(`books/${book.id}/restore`);
     openNotebook(book.id);

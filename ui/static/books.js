@@ -81,10 +81,11 @@ function takeIn(book) {
   tell(false);
 }
 
-// The open notebook was deleted, here or in another tab.
+// The open notebook was deleted, here or in another tab, or the address names none.
 function leave() {
-  if (currentView() === "notebook" && viewArgument()) openNotebook(INBOX);
-  else choose(INBOX);
+  if (currentView() !== "notebook" || !viewArgument()) return choose(INBOX);
+  toast("That notebook is not there any more");
+  openNotebook(INBOX);
 }
 
 function choose(id) {
@@ -97,6 +98,7 @@ function choose(id) {
     // storage is blocked: it is forgotten with the page
   }
   tell(true);
+  if (books.length && !bookOf(id)) loadBooks(); // made in another tab, or gone
 }
 
 function remembered() {

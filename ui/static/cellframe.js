@@ -100,7 +100,7 @@ function writeByKey(event, thin, main) {
   if (!["Enter", "e"].includes(event.key) || !openBook().may_change) return;
   event.preventDefault();
   event.stopPropagation();
-  editText(thin, main);
+  editText(thin.id, main);
 }
 
 // ---- one line

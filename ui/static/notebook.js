@@ -34,6 +34,7 @@ import { currentView, goTo, showCount } from "./views.js";
 
 export { allCells, cellOf };
 
+const AHEAD = 1200; // pixels below the window that cells are read for
 const PATIENCE_MS = 5000; // until a new run's cell is told of by the event stream
 
 let view = null; // {element, props, trigger}
@@ -57,9 +58,7 @@ export function mountNotebook({ element, props, trigger }) {
   const whole = h("div", { class: "full" }, ...Object.values(parts));
   element.replaceChildren(h("section", { class: "book", "aria-labelledby": "wb-book-h" }, whole));
   parts.queue.hidden = true;
-  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && isLoaded() && loadMore(), {
-    rootMargin: "1200px",
-  }).observe(parts.more);
+  new IntersectionObserver(fillView, { rootMargin: `${AHEAD}px` }).observe(parts.more);
   addEventListener("wb:view", () => location.hash.startsWith("#run-") && show(location.hash.slice(5)));
   listenToMoves();
   onRun(hear);
@@ -70,9 +69,16 @@ export function mountNotebook({ element, props, trigger }) {
   onBooks(openIfChanged);
   onCellList(() => {
     showEmptiness();
+    setTimeout(fillView);
     for (const [id, arrived] of arriving) if (cellOfRun(id)) arrived();
   });
   start().then(loadBooks);
+}
+
+// Cells are read ahead of where the page is scrolled to, however low they are.
+function fillView() {
+  if (currentView() !== "notebook" || !isLoaded() || isWhole()) return;
+  if (parts.more.getBoundingClientRect().top < innerHeight + AHEAD) loadMore();
 }
 
 // Another notebook, another order, or a visitor who may do more: the cells are read anew.

@@ -10,7 +10,7 @@ let open = null; // the list that is shown
  */
 export function openList(anchor, label, rows) {
   open?.hidePopover();
-  const list = h("div", { class: "pop-list", popover: "auto", role: "menu", "aria-label": label });
+  const list = h("div", { class: "pop-list", popover: "auto", role: rows.length ? "menu" : "note", "aria-label": label });
   list.append(...rows.filter(Boolean).map((row) => (row === "-" ? h("hr") : drawRow(row, list))));
   if (!rows.length) list.append(h("p", { class: "help" }, "Nothing here yet."));
   list.addEventListener("keydown", walk);

@@ -54,20 +54,20 @@ function take(event, grip, entry) {
   grip.focus({ preventScroll: true });
   grip.setPointerCapture(event.pointerId);
   const start = event.clientY;
-  const hand = { entry, y: start, to: null, line: h("div", { class: "drop-line" }), moving: false };
+  const hand = { entry, grip, y: start, to: null, line: h("div", { class: "drop-line" }), moving: false };
   const follow = (move) => {
     hand.y = move.clientY;
     if (!hand.moving && Math.abs(hand.y - start) > SLOP) lift(hand);
     if (hand.moving) aim(hand);
   };
-  const end = (keep) => {
+  const end = (hand.end = (keep) => {
     for (const [name, listener] of Object.entries(listeners)) grip.removeEventListener(name, listener);
     const { moving, to } = hand;
     hand.moving = false;
     hand.line.remove();
     entry.element.classList.remove("held");
     if (keep && moving && to !== null) moveTo(entry, to);
-  };
+  });
   const listeners = {
     pointermove: follow,
     pointerup: () => end(true),
@@ -83,6 +83,7 @@ function lift(hand) {
   hand.entry.slot.parentElement.append(hand.line);
   const scroll = () => {
     if (!hand.moving) return;
+    if (!hand.grip.isConnected) return hand.end(false); // the cell was drawn anew, or is gone
     const near = Math.max(0, EDGE + 56 - hand.y) - Math.max(0, hand.y - (innerHeight - EDGE));
     if (near) scrollBy(0, -Math.sign(near) * Math.min(FASTEST, Math.abs(near) / 4));
     if (near) aim(hand);

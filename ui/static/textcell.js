@@ -2,6 +2,7 @@
 
 import { removeCell, writeText } from "./bookacts.js";
 import { openBook } from "./books.js";
+import { cellById } from "./celllist.js";
 import { h } from "./dom.js";
 import { editInPlace } from "./inplace.js";
 import { drawNodes } from "./markdown.js";
@@ -13,9 +14,8 @@ export function drawText(thin, main) {
   main.append(...drawNodes(thin.nodes));
   if (!openBook().may_change) return;
   main.classList.add("may-edit");
-  main.title = "Click to write";
   main.addEventListener("click", (event) => {
-    if (!event.target.closest("a, textarea") && getSelection().isCollapsed) editText(thin, main);
+    if (!event.target.closest("a, textarea") && getSelection().isCollapsed) editText(thin.id, main);
   });
 }
 
@@ -24,23 +24,16 @@ export function isEdited(element) {
   return element.querySelector(":scope > .main > textarea.in-place") !== null;
 }
 
-/** Write in the text of a cell. */
-export function editText(thin, main) {
+/** Write in the text of a cell. Another tab may write in it meanwhile: what is left last stands. */
+export function editText(id, main) {
   if (main.querySelector("textarea")) return;
-  const show = (nodes) => {
-    main.replaceChildren();
-    main.append(...drawNodes(nodes));
-  };
-  let nodes = thin.nodes;
-  edit(main, thin.text, {
+  edit(main, cellById(id).thin.text, {
     save: async (text) => {
-      if (!text) return removeCell(thin, "The empty text is gone");
-      const answer = await writeText(thin.id, text);
-      if (answer) [thin, nodes] = [answer.cell, answer.cell.nodes];
-      return Boolean(answer);
+      if (!text) return removeCell(cellById(id).thin, "The empty text is gone");
+      return Boolean(await writeText(id, text));
     },
     end: (byKey) => {
-      show(nodes);
+      main.replaceChildren(...drawNodes(cellById(id)?.thin.nodes ?? []));
       if (byKey) main.parentElement.focus({ preventScroll: true });
     },
   });
