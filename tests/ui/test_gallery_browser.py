@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PAINTED_APP, RunningApp, wait_until
+from browsing import PAINTED_APP, RunningApp, Visit, wait_until
 from many_runs import fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -20,22 +20,46 @@ def app(tmp_path_factory, model):
     assert app.stop() == 0
 
 
+@pytest.fixture(scope="module")
+def tab(app, browser):
+    """One tab for most tests of the file: opening it takes longer than what they do."""
+    tab = Visit(browser, app.url)
+    yield tab
+    tab.close()
+    assert tab.complaints == tab.foreign == []
+
+
 @pytest.fixture
-def gallery(visit):
+def gallery(tab):
+    """The gallery with a search, as if it had just been opened."""
+
+    def gallery(what=""):
+        tab.page.goto(f"{tab.url}/#/gallery?q=nothing")
+        found(tab.page, "0 runs")
+        tab.page.goto(f"{tab.url}/#/gallery{what}")
+        tab.page.locator("#wb-gallery .card").first.wait_for()
+        return tab.page
+
+    return gallery
+
+
+@pytest.fixture
+def gallery_of(visit):
     """The gallery in a tab of its own."""
 
-    def gallery(what="", **options):
+    def gallery(**options):
         page = visit(**options).page
-        page.set_default_timeout(60_000)
-        page.goto(f"{page.url.partition('#')[0]}#/gallery{what}")
-        page.locator("#wb-gallery .days:not(.old)").wait_for(state="attached")
+        page.goto(f"{page.url.partition('#')[0]}#/gallery")
+        found(page, r"\d+ runs")
         return page
 
     return gallery
 
 
 def card(page, number):
-    return page.locator("#wb-gallery .card").filter(has=page.get_by_label(f"Select run {number}", exact=True))
+    return page.locator("#wb-gallery .card").filter(
+        has=page.get_by_label(f"Select run {number}", exact=True)
+    )
 
 
 def found(page, words):
@@ -224,16 +248,16 @@ def test_a_card_plays_under_the_pointer_and_the_pointer_moves_through_it(gallery
     page.mouse.move(5, 5)
     video.wait_for(state="detached")
 
-    still = gallery(reduced_motion="reduce")
-    card(still, 149).locator(".pic").hover()
-    still.wait_for_timeout(500)
-    assert still.locator("#wb-gallery video").count() == 0
+    page.emulate_media(reduced_motion="reduce")
+    picture.hover()
+    page.wait_for_timeout(500)
+    assert video.count() == 0
+    page.emulate_media(reduced_motion="no-preference")
 
 
 @pytest.mark.slow
-def test_a_new_run_appears_at_the_top_and_is_only_told_of_further_down(gallery, visit, photo):
-    page, tab = gallery(), visit()
-    found(page, r"\d+ runs")
+def test_a_new_run_appears_at_the_top_and_is_only_told_of_further_down(gallery_of, visit, photo):
+    page, tab = gallery_of(), visit()
     number = tab.generate(photo, "a harbour")
     card(page, number).wait_for()
     tab.cell(number, "done")
@@ -254,8 +278,8 @@ def test_a_new_run_appears_at_the_top_and_is_only_told_of_further_down(gallery, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_width_of_the_gallery_scrolls_sideways(gallery, scheme):
-    page = gallery(color_scheme=scheme)
+def test_no_width_of_the_gallery_scrolls_sideways(gallery_of, scheme):
+    page = gallery_of(color_scheme=scheme)
     card(page, 149).get_by_role("checkbox").check()
     for width in (360, 390, 820, 1024, 1280, 1600):
         page.set_viewport_size({"width": width, "height": 900})
