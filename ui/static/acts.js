@@ -70,12 +70,14 @@ export const acts = {
     aimAt("#wb-camera .presets [tabindex='0']");
     acts.remix(cell);
   },
-  async trash(cell) {
-    const gone = () => attempt(() => post("trash", { runs: [cell.id] }));
-    if (!(await hold(cell.id, { deleted: true }, gone))) return;
-    done(`Run ${cell.number} moved to the trash`, () => post("restore", { runs: [cell.id] }));
+  trash(cell) {
+    if (["queued", "running"].includes(cell.state)) return toast(`Run ${cell.number} is not done yet. Cancel it first.`);
+    const send = () => attempt(() => post("trash", { runs: [cell.id] }));
+    const gone = hold(cell.id, { deleted: true }, send);
+    done(`Run ${cell.number} moved to the trash`, async () => (await gone) && acts.restore(cell));
+    return gone;
   },
-  restore: (cell) => attempt(() => post("restore", { runs: [cell.id] })),
+  restore: (cell) => hold(cell.id, { deleted: false }, () => attempt(() => post("restore", { runs: [cell.id] }))),
   async log(cell) {
     const answer = await attempt(() => get(`runs/${cell.id}/log`));
     if (answer) openLog(cell, answer.text);

@@ -133,13 +133,17 @@ export async function hold(id, changes, action) {
   holds.set(id, held);
   held.count += 1;
   Object.assign(held.changes, changes);
-  const answer = await action();
-  held.count -= 1;
-  if (answer === null) {
-    Object.assign(held.changes, before);
-    amend(id, before);
+  let answer = null;
+  try {
+    answer = await action();
+  } finally {
+    held.count -= 1;
+    if (answer === null) {
+      Object.assign(held.changes, before);
+      amend(id, before);
+    }
+    setTimeout(() => letGo(id, held), HELD_MS);
   }
-  setTimeout(() => letGo(id, held), HELD_MS);
   return answer;
 }
 

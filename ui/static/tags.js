@@ -182,13 +182,15 @@ function has(cell, tag) {
 }
 
 /** Put tags on a run and take others off; both can be taken back. */
-export async function change(cell, add, drop) {
+export function change(cell, add, drop) {
   const tags = [...(cell.tags ?? []).filter((tag) => !drop.includes(tag)), ...add];
   const send = () => attempt(() => post("tags", { runs: [cell.id], add, drop }));
-  const answer = await hold(cell.id, { tags }, send);
-  if (!answer) return;
+  const sent = hold(cell.id, { tags }, send);
   const sentence = add.length
     ? `Run ${cell.number} is tagged #${add.join(", #")}`
     : `Run ${cell.number} is no longer tagged #${drop.join(", #")}`;
-  done(sentence, () => post("tags/set", { tags: answer.before }));
+  done(sentence, async () => {
+    const { before } = (await sent) ?? {};
+    if (before) await hold(cell.id, { tags: before[cell.id] }, () => post("tags/set", { tags: before }));
+  });
 }
