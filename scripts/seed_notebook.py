@@ -76,7 +76,7 @@ class Seeder:
 
     def _add(self, index: int, moment: float) -> None:
         recent = [row for row in self.rows[-24:] if row["state"] == "done"]
-        relation = self._pick(RELATIONS) if recent else ""
+        relation = self._pick(RELATIONS) if len(recent) > 1 else ""
         if not relation:
             clip = self._clips[index % len(self._clips)]
             row = self._row(moment, clip, prompt=self._prompt(clip))
