@@ -65,7 +65,7 @@ function groups({ runs, content: { seeds, paths, prompts } }) {
   }
   const tile = (p, at) => ({ id: seeds.length > 1 ? run(p, 0, at) : run(p, at, 0) });
   const across = indices(seeds.length > 1 ? seeds : paths);
-  const rows = prompts.map((words, p) => ({ words, tiles: across.map((at) => tile(p, at)) }));
+  const rows = prompts.map((words, p) => ({ words, typed: true, tiles: across.map((at) => tile(p, at)) }));
   return [matrix(rows, across.map(seeds.length > 1 ? seed : path))];
 }
 
@@ -73,7 +73,7 @@ function drawGroup(sweep, { words, columns, rows }) {
   const several = columns.length > 0;
   const heads = columns.map((column) => h("span", { class: "col-h" }, column));
   const lines = rows.flatMap((row) => [
-    several && h("span", { class: "row-h" }, row.words),
+    several && h("span", { class: row.typed ? "row-h typed" : "row-h" }, row.words),
     ...row.tiles.map((tile) => drawTile(sweep, tile)),
   ]);
   const shape = several
