@@ -46,16 +46,21 @@ function side(run, rows, at) {
     null,
     h("a", { class: "pic", style: ratio, href: addressOf("run", run.id) }, image, stamp),
     h("figcaption", null, h("b", null, String(run.number)), " ", path),
-    ...rows.map(([name, values]) => h("p", { class: "differs" }, h("span", null, name), " ", values[at])),
+    ...rows.map(([name, values]) => fact(name, values[at])),
   );
+}
+
+function fact(name, value) {
+  const typed = name === "Prompt" || name === "Without"; // a person's words stand in serif
+  return h("p", { class: "differs" }, h("span", null, name), " ", h("span", { class: typed ? "typed" : "said" }, value));
 }
 
 // What the runs do not have in common, the path aside, which every caption says.
 function differences(runs) {
-  const fact = (run, name) => run.facts.find(([known]) => known === name)?.[1] ?? "none";
+  const factOf = (run, name) => run.facts.find(([known]) => known === name)?.[1] ?? "none";
   return [
     ["Prompt", runs.map(({ prompt }) => prompt || "none")],
-    ...FACTS.map((name) => [name, runs.map((run) => fact(run, name))]),
+    ...FACTS.map((name) => [name, runs.map((run) => factOf(run, name))]),
   ].filter(([, values]) => new Set(values).size > 1);
 }
 
