@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import String, and_, cast, delete, func, or_, select
+from sqlalchemy import Select, String, and_, cast, delete, func, or_, select, true, union
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -30,11 +30,12 @@ def notebooks(session: Session) -> Sequence[Notebook]:
 
 def run_counts(session: Session) -> dict[str, int]:
     """How many runs each notebook shows."""
+    pairs = shown_runs().subquery()
     query = (
-        select(Cell.notebook_id, func.count())
-        .join(Run, Run.id == Cell.run_id)
-        .where(Cell.deleted_at.is_(None), ~HIDDEN)
-        .group_by(Cell.notebook_id)
+        select(pairs.c.notebook_id, func.count())
+        .join(Run, Run.id == pairs.c.run_id)
+        .where(~HIDDEN)
+        .group_by(pairs.c.notebook_id)
     )
     return {notebook: count for notebook, count in session.execute(query)}
 
@@ -52,6 +53,24 @@ def add_notebook(session: Session, title: str, visitor: str) -> Notebook:
     )
     session.add(notebook)
     return notebook
+
+
+def open_notebook(session: Session, notebook_id: str) -> Notebook:
+    """The notebook, or the inbox where it is gone: what is made needs a place."""
+    found = session.get(Notebook, notebook_id)
+    if found is None or found.deleted_at is not None:
+        return session.get_one(Notebook, INBOX)
+    return found
+
+
+def shown_runs() -> Select[Any]:
+    """Which notebook shows which run, alone or in a sweep: pairs of ids, each once."""
+    there = Cell.deleted_at.is_(None)
+    each = func.json_each(Cell.content, "$.runs").table_valued("value")
+    alone = select(Cell.notebook_id, Cell.run_id).where(Cell.run_id.is_not(None), there)
+    swept = select(Cell.notebook_id, each.c.value).select_from(Cell).join(each, true())
+    pairs = union(alone, swept.where(Cell.kind == "sweep", there)).subquery()
+    return select(pairs.c.notebook_id, pairs.c.run_id)
 
 
 def shown(session: Session, notebook: Notebook, after: Cell | None, limit: int) -> Sequence[Cell]:
@@ -107,9 +126,7 @@ def add_cell(
 
 def add_run_cell(session: Session, notebook_id: str, run: Run) -> None:
     """The cell of a new run, where new ones go; in the inbox where the notebook is gone."""
-    found = session.get(Notebook, notebook_id)
-    if found is None or found.deleted_at is not None:
-        notebook_id = INBOX
+    notebook_id = open_notebook(session, notebook_id).id
     session.add(
         Cell(
             id=str(ULID()),
@@ -134,9 +151,14 @@ def move(session: Session, cell: Cell, notebook: Notebook, above: str | None) ->
 
 
 def below(session: Session, notebook: Notebook, cell: Cell) -> str | None:
-    """The cell that is displayed directly below; None of the last one. Where to put it back."""
-    following = shown(session, notebook, cell, 1)
-    return following[0].id if following else None
+    """The cell directly below, None of the last one: where to put it back.
+
+    Removed cells and those of runs in the trash count, too: they may come back.
+    """
+    down, here = notebook.newest_first, Cell.notebook_id == notebook.id
+    behind = Cell.position < cell.position if down else Cell.position > cell.position
+    order = Cell.position.desc() if down else Cell.position
+    return session.scalar(select(Cell.id).where(here, behind).order_by(order).limit(1))
 
 
 def touch(session: Session, row: Cell | Notebook) -> None:
@@ -146,8 +168,12 @@ def touch(session: Session, row: Cell | Notebook) -> None:
 
 def touch_cells_of(session: Session, run_ids: Iterable[str]) -> None:
     """Tell pages of the cells of some runs anew: they show again, or not any more."""
-    for cell in session.scalars(select(Cell).where(Cell.run_id.in_(list(run_ids)))):
+    wanted = set(run_ids)
+    for cell in session.scalars(select(Cell).where(Cell.run_id.in_(wanted))).all():
         touch(session, cell)
+    for cell in session.scalars(select(Cell).where(Cell.kind == "sweep")).all():
+        if not wanted.isdisjoint(cell.content.get("runs", ())):
+            touch(session, cell)
 
 
 def changed_cells(session: Session, after_rev: int, until_rev: int) -> Sequence[Cell]:

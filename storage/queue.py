@@ -18,11 +18,12 @@ from storage import line
 from storage.admission import Door
 from storage.database import Database
 from storage.errors import UnknownRunError
-from storage.notebooks import add_cell, add_run_cell
+from storage.notebooks import add_cell, add_run_cell, open_notebook
 from storage.outcomes import end, give_up, requeue
-from storage.runs import next_value, touch
+from storage.runs import next_value, touch, touch_parents
 from storage.settings import read_setting, write_setting
-from storage.tables import INBOX, Cell, Job, Notebook, Run
+from storage.tables import INBOX, Cell, Job, Run
+from storage.trash import take_back
 
 PAUSED = "queue_paused"
 
@@ -93,6 +94,7 @@ class Queue:
             self._door.admit(session, run.visitor if limited else None)
             self._append(session, run)
             add_run_cell(session, notebook_id, run)
+            touch_parents(session, [run])
             if behind and (before := line.follower(session, behind)):
                 line.move(session, run.id, before)
         return run
@@ -117,7 +119,8 @@ class Queue:
             self._door.admit(session, runs[0].visitor if limited else None, more=len(runs))
             for run in runs:
                 self._append(session, run)
-            notebook = session.get(Notebook, notebook_id) or session.get_one(Notebook, INBOX)
+            touch_parents(session, runs)
+            notebook = open_notebook(session, notebook_id)
             content = content | {"runs": [run.id for run in runs]}
             return add_cell(session, notebook, "sweep", above=above, content=content)
 
@@ -128,7 +131,10 @@ class Queue:
         line.append(session, run, attempt=0)
 
     def retry(self, run_id: str, *, limited: bool = False) -> bool:
-        """Queue a failed or cancelled run again; False where it is in any other state."""
+        """Queue a failed or cancelled run again; False where it is in any other state.
+
+        One that lies in the trash comes out of it: what is made must not be purged meanwhile.
+        """
         with self._database.write() as session:
             run = _run(session, run_id)
             if run.state not in ("failed", "cancelled"):
@@ -136,6 +142,8 @@ class Queue:
             self._door.admit(session, run.visitor if limited else None)
             line.append(session, run, attempt=run.attempt)
             requeue(session, run)
+            if run.deleted_at is not None:
+                take_back(session, [run])
         return True
 
     def replace(self, run_id: str, **fields: Any) -> bool:
@@ -305,7 +313,10 @@ class Queue:
 def _sweep_of(session: Session, run_id: str) -> Cell:
     """The sweep that a run belongs to."""
     cells = session.scalars(select(Cell).where(Cell.kind == "sweep").order_by(Cell.id.desc()))
-    return next(cell for cell in cells if run_id in cell.content.get("runs", ()))
+    for cell in cells:
+        if run_id in cell.content.get("runs", ()):
+            return cell
+    raise UnknownRunError("This sweep is not in the notebook any more.")
 
 
 def _held(claim: Claim) -> tuple[Any, ...]:

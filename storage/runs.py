@@ -7,7 +7,7 @@ everything after it.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session, defer
 
@@ -34,6 +34,12 @@ def next_value(session: Session, counter: str) -> int:
 def touch(session: Session, run: Run) -> None:
     """Mark a run as changed now."""
     run.rev = next_value(session, "rev")
+
+
+def touch_parents(session: Session, runs: Iterable[Run]) -> None:
+    """Tell pages of the parents of some runs anew: they have more children, or fewer."""
+    for parent in parents(session, runs).values():
+        touch(session, parent)
 
 
 def current_rev(session: Session) -> int:
@@ -82,16 +88,17 @@ def images(session: Session, runs: Iterable[Run]) -> dict[str, Asset]:
 
 def finished(session: Session, model: str, limit: int = 20) -> Sequence[Run]:
     """The latest finished runs of a model, newest first: what estimates are learned from."""
-    query = (
-        select(Run).where(Run.model == model, Run.state == "done").options(defer(Run.path_points))
-    )
-    return session.scalars(query.order_by(Run.rev.desc()).limit(limit)).all()
+    query = select(Run).where(*_done(model)).options(defer(Run.path_points))
+    return session.scalars(query.order_by(Run.ended_at.desc()).limit(limit)).all()
 
 
-def newest_finish(session: Session, model: str) -> int:
-    """The newest revision among the finished runs of a model; 0 where there is none."""
-    query = select(func.max(Run.rev)).where(Run.model == model, Run.state == "done")
-    return session.scalar(query) or 0
+def newest_finish(session: Session, model: str) -> float:
+    """When the latest finished run of a model ended; 0 where there is none."""
+    return session.scalar(select(func.max(Run.ended_at)).where(*_done(model))) or 0.0
+
+
+def _done(model: str) -> tuple[ColumnElement[bool], ...]:
+    return Run.model == model, Run.state == "done"
 
 
 def attempts(session: Session) -> dict[str, Attempt]:

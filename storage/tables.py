@@ -81,7 +81,7 @@ class Run(Base):
     __table_args__ = (
         Index("runs_rev", "rev"),
         Index("runs_ended", "ended_at"),
-        Index("runs_done", "model", "rev", sqlite_where=text("state = 'done'")),
+        Index("runs_done", "model", "ended_at", sqlite_where=text("state = 'done'")),
         Index("runs_root", "root_id"),
         Index("runs_gallery", *GALLERY_COLUMNS),
         Index("runs_parent", "parent_id"),

@@ -44,7 +44,7 @@ class Pace:
     ) -> None:
         self._clock = clock
         self._countdown = countdown or Countdown()
-        self._speeds: dict[Kind, tuple[int, Speed | None]] = {}
+        self._speeds: dict[Kind, tuple[float, Speed | None]] = {}
 
     def line(self, session: Session, *, starts: bool) -> Line:
         """The line as it is in this reading; `starts` says whether anything will be started.

@@ -28,8 +28,9 @@ GALLERY_COLUMNS = [
     "tags",
     "path_name",
 ]
-# Tags are JSON, which the tokenizer takes apart at its quotes and commas.
-FOUND = "new.number, new.prompt, new.note, new.tags"
+# Tags are JSON, in which letters such as é are written as numbers.
+TAGS = "(SELECT group_concat(value, ' ') FROM json_each({row}.tags))"
+FOUND = f"new.number, new.prompt, new.note, {TAGS.format(row='new')}"
 WORDS = "INSERT INTO run_words (rowid, prompt, note, tags)"
 ROOTS = """
 WITH RECURSIVE family (id, root) AS (
@@ -67,7 +68,12 @@ def _mark_runs() -> None:
         runs.add_column(sa.Column("deleted_at", sa.Double(), nullable=True))
         runs.add_column(sa.Column("check", sa.JSON(), nullable=False, server_default="{}"))
     op.execute(ROOTS)
+    op.execute("UPDATE runs SET root_id = id WHERE root_id = ''")  # its ancestors go in a circle
     op.execute("UPDATE runs SET relation = 'remix' WHERE parent_id IS NOT NULL")
+    op.drop_index("runs_done", "runs")
+    op.create_index(
+        "runs_done", "runs", ["model", "ended_at"], sqlite_where=sa.text("state = 'done'")
+    )
     op.create_index("runs_root", "runs", ["root_id"])
     op.create_index("runs_parent", "runs", ["parent_id"])
     op.execute(f"ALTER TABLE runs ADD COLUMN path_name VARCHAR NOT NULL AS ({PATH_NAME})")
@@ -121,13 +127,14 @@ def _make_search() -> None:
         "CREATE VIRTUAL TABLE run_words USING fts5 "
         "(prompt, note, tags, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')"
     )
-    op.execute(f"{WORDS} SELECT number, prompt, note, tags FROM runs")
+    op.execute(f"{WORDS} SELECT number, prompt, note, {TAGS.format(row='runs')} FROM runs")
     op.execute(
         f"CREATE TRIGGER run_words_add AFTER INSERT ON runs BEGIN {WORDS} VALUES ({FOUND}); END"
     )
     op.execute(
         "CREATE TRIGGER run_words_change AFTER UPDATE OF prompt, note, tags ON runs BEGIN "
-        "UPDATE run_words SET prompt = new.prompt, note = new.note, tags = new.tags "
+        "UPDATE run_words SET prompt = new.prompt, note = new.note, "
+        f"tags = {TAGS.format(row='new')} "
         "WHERE rowid = new.number; END"
     )
     op.execute(
