@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, cast, exists, func, select, text, true
 from sqlalchemy.orm import Session, aliased
 
-from storage.tables import Cell, Notebook, Run
+from storage.notebooks import shown_runs
+from storage.tables import Notebook, Run
 
 MOST = 200
 DAY_S = 86_400
@@ -131,12 +132,13 @@ def counts_by_tag(session: Session, wanted: Filter) -> list[tuple[str, int]]:
 
 def counts_by_notebook(session: Session, wanted: Filter) -> list[tuple[str, str, int]]:
     """Each notebook that shows any of the runs that match: id, title, how many."""
+    pairs = shown_runs().subquery()
     query = (
-        select(Notebook.id, Notebook.title, func.count(Cell.run_id.distinct()))
+        select(Notebook.id, Notebook.title, func.count())
         .select_from(Run)
-        .join(Cell, Cell.run_id == Run.id)
-        .join(Notebook, Notebook.id == Cell.notebook_id)
-        .where(wanted.where(), Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None))
+        .join(pairs, pairs.c.run_id == Run.id)
+        .join(Notebook, Notebook.id == pairs.c.notebook_id)
+        .where(wanted.where(), Notebook.deleted_at.is_(None))
         .group_by(Notebook.id)
         .order_by(func.count().desc())
     )
@@ -151,19 +153,28 @@ OWN_PATH = Run.path_name == "own"
 
 
 def has_tag(tag: str) -> Condition:
-    """The run carries a tag, whatever its case."""
+    """The run carries a tag, whatever the case of its letters from a to z."""
     each = func.json_each(Run.tags).table_valued("value")
-    return exists(select(1).select_from(each).where(func.lower(each.c.value) == tag.lower()))
+    return exists(select(1).select_from(each).where(_alike(each.c.value, tag)))
 
 
 def in_notebook(name: str) -> Condition:
-    """The run has a cell in the notebook of this id or title."""
-    named = (Notebook.id == name) | (func.lower(Notebook.title) == name.lower())
+    """The notebook of this id shows the run, else one of those with this title."""
+    other = aliased(Notebook)
+    is_no_id = ~exists(select(1).select_from(other).where(other.id == name))
+    named = (Notebook.id == name) | (is_no_id & _alike(Notebook.title, name))
+    pairs = shown_runs().subquery()
     return Run.id.in_(
-        select(Cell.run_id)
-        .join(Notebook, Notebook.id == Cell.notebook_id)
-        .where(named, Cell.deleted_at.is_(None), Cell.run_id.is_not(None))
+        select(pairs.c.run_id)
+        .join(Notebook, Notebook.id == pairs.c.notebook_id)
+        .where(named, Notebook.deleted_at.is_(None))
     )
+
+
+def _alike(column: Any, words: str) -> Condition:
+    """The same but for case; the database folds both, as it knows the letters from a to z only."""
+    alike: Condition = func.lower(column) == func.lower(words)
+    return alike
 
 
 def has_children() -> Condition:

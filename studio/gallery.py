@@ -86,9 +86,15 @@ class Gallery:
 
 
 def _notebooks(session: Session, wanted: rows.Filter) -> list[FacetView]:
+    """By title; by id where a title would say too little or cannot be written."""
+    found = rows.counts_by_notebook(session, wanted)
+    titles = [title.lower() for _, title, _ in found]
     return [
-        FacetView(field=f"notebook:{_quoted(title)}", title=title, count=count)
-        for _, title, count in rows.counts_by_notebook(session, wanted)
+        FacetView(
+            field=f"notebook:{notebook_id if is_odd else _quoted(title)}", title=title, count=count
+        )
+        for notebook_id, title, count in found
+        for is_odd in ['"' in title or titles.count(title.lower()) > 1]
     ]
 
 

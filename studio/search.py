@@ -40,7 +40,7 @@ def parse(text: str, utc_offset_min: int = 0) -> rows.Filter:
     if len(text) > LONGEST:
         raise InvalidRequestError(f"Search for at most {LONGEST} characters.", field="search")
     words, conditions, in_trash = [], [], False
-    for match in TERM.finditer(text):
+    for match in TERM.finditer(text.replace("\0", " ")):
         name, phrase, word = match.groups()
         value = phrase if word is None else word
         if name and _is_field(name, value):
@@ -133,11 +133,11 @@ def _day(name: str, value: str, utc_offset_min: int) -> Condition:
     """From midnight on, where the reader is."""
     try:
         day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
+        midnight = (day - timedelta(minutes=utc_offset_min)).timestamp()
+    except (ValueError, OverflowError) as error:
         raise InvalidRequestError(
             f"{name}: takes a day, as in {name}:2026-11-22.", field="search"
         ) from error
-    midnight = (day - timedelta(minutes=utc_offset_min)).timestamp()
     return Run.created_at < midnight if name == "before" else Run.created_at >= midnight
 
 
