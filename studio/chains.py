@@ -133,7 +133,7 @@ def _line_of(session: Session, run: Run) -> list[Run]:
     runs = [run]
     while run.relation == "extend" and run.parent_id:
         parent = session.get(Run, run.parent_id)
-        if parent is None or parent.state != "done":
+        if parent is None or parent.state != "done" or parent in runs:
             break
         run = parent
         runs.insert(0, run)

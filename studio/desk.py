@@ -21,7 +21,7 @@ from storage.errors import StorageError
 from storage.line import counts, places
 from storage.queue import PAUSED, Queue
 from storage.settings import read_setting
-from storage.tables import Run
+from storage.tables import INBOX, Notebook, Run
 from studio import submission
 from studio.estimate import describe
 from studio.identity import Ownership, visitor_id
@@ -153,10 +153,17 @@ class Desk:
                 self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
             )
             run.relation = relation or run.relation
-            added = self._queue.add(
-                run, limited=limited, behind=behind, notebook_id=draft.notebook_id
-            )
+            place = self._place_of(draft, visitor)
+            added = self._queue.add(run, limited=limited, behind=behind, notebook_id=place)
         return self.run(added.id)
+
+    def _place_of(self, draft: Draft, visitor: str) -> str:
+        """The notebook that a visitor's run goes to: one that they may change, else the inbox."""
+        with self._database.read() as session:
+            notebook = session.get(Notebook, draft.notebook_id)
+        if notebook is None or not self._ownership.may_change(notebook.visitor, visitor):
+            return INBOX
+        return notebook.id
 
     # ---- changing what waits and stopping what runs
 
@@ -165,7 +172,8 @@ class Desk:
         self._check_may_change(run_id, visitor)
         fields = submission.deciding_fields(self._database, self._shelf.find(draft.model), draft)
         with self._database.read() as session:
-            parent = session.get(Run, draft.parent_id) if draft.parent_id else None
+            own = row_of(session, run_id)
+            parent = session.get(Run, own.parent_id) if own.parent_id else None
         fields |= submission.relation_to(parent, fields)
         changed, run = self._queue.replace(run_id, **fields), self.run(run_id)
         if not changed:

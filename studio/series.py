@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
 from storage.notebooks import home_of
+from storage.tables import Run
 from studio import submission
 from studio.cells import cell_view
 from studio.desk import Desk, row_of, sentences
@@ -84,13 +85,9 @@ class Series(Desk):
             cell = self._queue.add_sweep(
                 runs,
                 limited=not self.is_owner(visitor),
-                notebook_id=draft.notebook_id,
+                notebook_id=self._place_of(draft, visitor),
                 above=above,
-                content={
-                    "seeds": list(seeds or [one_seed]),
-                    "paths": [dict(path) for path in paths] or [draft.path_source],
-                    "prompts": list(prompts) or [draft.prompt],
-                },
+                content=_choices(runs, len(seeds or ()), len(paths)),
             )
         return cell_view(cell)
 
@@ -103,6 +100,17 @@ class Series(Desk):
 def _draft_at_home(session: Session, run_id: str) -> Draft:
     draft = submission.draft_of(row_of(session, run_id))
     return replace(draft, notebook_id=home_of(session, run_id))
+
+
+def _choices(runs: Sequence[Run], seeds: int, paths: int) -> dict[str, Any]:
+    """What a sweep tries, as its checked runs have it; a page may have sent more, or less."""
+    a_path = max(1, seeds)
+    a_prompt = a_path * max(1, paths)
+    return {
+        "seeds": [run.seed for run in runs[:a_path]],
+        "paths": [run.path_source for run in runs[:a_prompt:a_path]],
+        "prompts": [run.prompt for run in runs[::a_prompt]],
+    }
 
 
 def _combined(

@@ -26,8 +26,8 @@ from studio.views import Draft
 
 # Relations that say what alone is different, and the columns that tell it.
 ONLY = {
-    "reseed": {"seed", "model_revision"},
-    "repath": {"path_sha256", "path_source", "path_points", "model_revision"},
+    "reseed": {"seed"},
+    "repath": {"path_sha256", "path_source", "path_points"},
 }
 DRAWN_SEEDS = 1_000_000  # seeds we draw have at most six digits, so that people can say them
 
@@ -77,9 +77,10 @@ def relation_to(parent: Run | None, fields: dict[str, Any]) -> dict[str, Any]:
     if parent is None:
         return {"relation": "", "start_frame": None}
     start = fields["path_source"].get("start", {})
-    if start.get("run") == parent.id:
+    if start.get("run") == parent.id and start["frame"] < parent.num_frames:
         return {"relation": "extend", "start_frame": int(start["frame"])}
     changed = {name for name, value in fields.items() if getattr(parent, name) != value}
+    changed -= {"model_revision"}  # nobody chose it
     for relation, only in ONLY.items():
         if changed and changed <= only:
             return {"relation": relation, "start_frame": None}
