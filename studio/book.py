@@ -17,8 +17,9 @@ from studio.identity import visitor_id
 from studio.views import CellView, NotebookView, OutlineView
 
 LONGEST_TITLE = 120
-OUTLINE_WORDS = 80  # characters of a prompt that an outline shows
-HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$", re.MULTILINE)
+OUTLINE_WORDS = 80  # characters of a prompt or a heading that an outline shows
+HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(\S.*)")
+CODE = ("```", "~~~")
 
 
 class Book(Cells):
@@ -103,8 +104,8 @@ class Book(Cells):
         level = 1
         for cell, number, prompt in found:
             if cell.kind == "text":
-                headings = HEADING.findall(cell.content.get("text", ""))
-                lines += [_line(cell, None, words, 1) for words in headings]
+                headings = headings_of(cell.content.get("text", ""))
+                lines += [_line(cell, None, words[:OUTLINE_WORDS], 1) for words in headings]
                 level = 2 if headings else level
             else:
                 lines.append(_line(cell, number, prompt[:OUTLINE_WORDS], level))
@@ -118,6 +119,19 @@ class Book(Cells):
             cells = rows.changed_cells(session, after_rev, until_rev)
             changed = bool(cells) or rows.notebooks_changed(session, after_rev)
             return [cell_view(cell) for cell in cells[::-1]], _views(session) if changed else None
+
+
+def headings_of(text: str) -> list[str]:
+    """The headings of a Markdown text, one pass over its lines; those in code are none."""
+    found, in_code = [], False
+    for line in text.split("\n"):
+        if line.lstrip().startswith(CODE):
+            in_code = not in_code
+        elif not in_code and (match := HEADING.match(line)):
+            words = match[1].rstrip()
+            bare = words.rstrip("#")  # signs may close a heading, behind a space
+            found.append(bare.rstrip() if bare[-1:].isspace() else words)
+    return [words for words in found if words.strip("#")]
 
 
 def _views(session: Session) -> list[NotebookView]:

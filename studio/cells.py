@@ -58,8 +58,6 @@ class Cells:
     ) -> CellView:
         """Show a run in one more notebook."""
         self._check_runs([run_id])
-        with self._database.read() as session:
-            _check_not_there(session, notebook_id, run_id)
         return self._add(notebook_id, "run", visitor, above, run_id=run_id)
 
     def write(
@@ -149,6 +147,8 @@ class Cells:
     def _put_away(self, cell_id: str, visitor: str, when: float | None) -> CellView:
         with self._database.write() as session:
             cell = self._own_cell(session, cell_id, visitor)
+            if when is None and cell.deleted_at is not None and cell.run_id:
+                _check_not_there(session, cell.notebook_id, cell.run_id)
             cell.deleted_at = when
             rows.touch(session, cell)
             return cell_view(cell)
@@ -158,6 +158,8 @@ class Cells:
     ) -> CellView:
         with self._database.write() as session:
             notebook = self.own_notebook(session, notebook_id, visitor)
+            if run_id := fields.get("run_id"):
+                _check_not_there(session, notebook.id, run_id)
             return cell_view(rows.add_cell(session, notebook, kind, above=above, **fields))
 
     def own_notebook(
@@ -185,7 +187,8 @@ class Cells:
         return cell
 
     def _compared(self, run_ids: Any) -> list[str]:
-        found = list(dict.fromkeys(run_ids)) if isinstance(run_ids, list | tuple) else []
+        ids = run_ids if isinstance(run_ids, list | tuple) else []
+        found = list(dict.fromkeys(one for one in ids if isinstance(one, str)))
         if not 2 <= len(found) <= MOST_COMPARED:
             raise InvalidRequestError("Choose two to four runs to compare.")
         self._check_runs(found)
