@@ -108,9 +108,9 @@ def _thrown_away(session: Session, folder: DataFolder) -> list[Path]:
 
 
 def _needed_by_drafts(session: Session) -> set[str]:
-    """The first frames of forms that were left unfinished."""
+    """The first frames of forms that were left unfinished, whatever a page sent as one."""
     images = [form.get("image") for form in session.scalars(select(KeptDraft.form))]
-    return {image.get("sha256", "") for image in images if isinstance(image, dict)}
+    return {str(image.get("sha256", "")) for image in images if isinstance(image, dict)}
 
 
 def _needed_by_records(session: Session, folder: DataFolder) -> set[str]:

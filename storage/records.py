@@ -48,6 +48,14 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "plan": str,
     "check": dict,
 }
+RELATIONS = ("", "remix", "reseed", "repath", "extend", "check")
+CHECK_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "of": int,
+    "frames": int,
+    "psnr": (float, int, type(None)),
+    "worst": int,
+    "differs": list,
+}
 POSITIVE = ("num_frames", "fps", "width", "height", "num_inference_steps")
 # What older records lack, and what it means that they do.
 DEFAULTS: dict[str, Any] = {
@@ -98,16 +106,31 @@ def _read_asset(fields: Any, run: dict[str, Any], file: Path) -> Asset:
 def _check_meaning(run: dict[str, Any], file: Path) -> None:
     """What pages count with must be fit to count with; ValueError where it is not."""
     seconds = [*run["timings"].values(), *run["savings"].values()]
-    words = [run["path_source"].get(name, "") for name in ("kind", "preset", "actions", "file")]
+    path = run["path_source"]
+    words = [path.get(name, "") for name in ("kind", "preset", "actions", "file")]
     good = {
         "sizes": min(run[name] for name in POSITIVE) > 0,
         "times": all(isinstance(one, int | float) for one in seconds),
         "path": all(isinstance(word, str) for word in words),
+        "preset": path.get("kind") != "preset" or "preset" in path,
+        "relation": run["relation"] in RELATIONS,
+        "start frame": (run["start_frame"] or 0) >= 0,
+        "check": not run["check"] or _is_check(run["check"]),
         "points": all(_is_point(point) for point in run["path_points"]),
     }
     for name, is_good in good.items():
         if not is_good:
             raise ValueError(f"{file} has no good {name}")
+
+
+def _is_check(check: dict[str, Any]) -> bool:
+    """What a repetition found, as pages put it into words."""
+    good = all(isinstance(check.get(name, ...), kind) for name, kind in CHECK_FIELDS.items())
+    return (
+        good
+        and isinstance(check.get("identical"), bool)
+        and all(isinstance(sentence, str) for sentence in check["differs"])
+    )
 
 
 def _is_point(point: Any) -> bool:

@@ -77,11 +77,20 @@ def _add(database: Database, file: Path) -> bool:
         session.flush()
         run.number = _free_number(session, run.number)
         run.rev = next_value(session, "rev")
-        run.root_id = run.root_id or run.id
+        _find_family(session, run)
         session.add(run)
         session.flush()
         add_run_cell(session, INBOX, run)
     return True
+
+
+def _find_family(session: Session, run: Run) -> None:
+    """What older records do not say; parents are older, so they have their rows by now."""
+    if run.root_id:
+        return
+    parent = session.get(Run, run.parent_id) if run.parent_id else None
+    run.root_id = parent.root_id if parent else run.id
+    run.relation = "remix" if run.parent_id else ""
 
 
 def _free_number(session: Session, number: int) -> int:

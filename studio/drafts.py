@@ -25,7 +25,7 @@ class Drafts:
 
     def save(self, visitor: str, form: dict[str, Any], parent_id: str | None) -> None:
         """Keep what the form holds now, in place of what it held before."""
-        if len(json.dumps(form)) > LARGEST:
+        if len(json.dumps([form, parent_id])) > LARGEST:
             raise InvalidRequestError("This draft is too long to be kept.")
         with self._database.write() as session:
             session.merge(

@@ -131,9 +131,10 @@ def clean_tag(tag: str) -> str:
 
 
 def _set_tags(session: Session, run: Run, tags: Sequence[str]) -> None:
-    if len(tags) > MOST_TAGS:
+    each = {tag.lower(): tag for tag in reversed(tags)}  # once, as it was written first
+    if len(each) > MOST_TAGS:
         raise InvalidRequestError(
-            f"Run {run.number} would have {len(tags)} tags. Up to {MOST_TAGS} fit.", field="tag"
+            f"Run {run.number} would have {len(each)} tags. Up to {MOST_TAGS} fit.", field="tag"
         )
-    run.tags = list(tags)
+    run.tags = list(each.values())[::-1]
     touch(session, run)

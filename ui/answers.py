@@ -167,7 +167,21 @@ async def body_of(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise InvalidRequestError("This address takes JSON.")
     try:
-        value = json.loads(await request.body())
-    except ValueError:
+        value = json.loads(await request.body(), parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return _encodable(value) if isinstance(value, dict) else {}
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _encodable(value: dict[str, Any]) -> dict[str, Any]:
+    """The same; half a character, as of an emoji that was cut, becomes a question mark."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        value = json.loads(text.encode(errors="replace"))
+    return value
