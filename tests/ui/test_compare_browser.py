@@ -84,6 +84,7 @@ def test_clips_stay_within_a_frame_and_the_shorter_one_holds_its_last(compared, 
     wait_until(lambda: 1 < int(view.locator(".count").inner_text().split()[1]) < 33, 60)
 
 
+@pytest.mark.slow
 def test_runs_lie_on_each_other_and_keys_move_the_wipe(compared, runs):
     first, second, long, _ = runs
     _, page, view = compared(first, second, long)
@@ -148,6 +149,7 @@ def test_what_differs_is_said_and_a_verdict_can_be_taken_back(compared, runs):
     page.locator("#wb-book").get_by_text(numbers).wait_for()
 
 
+@pytest.mark.slow
 def test_without_runs_the_view_teaches_how_to_choose_two(visit, runs):
     first, second, long, _ = runs
     tab = visit()

@@ -171,6 +171,7 @@ def test_the_family_is_walked_by_arrow_keys_and_two_of_it_compared(look, noteboo
     assert page.title() == "Wanderbook"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_made_again_says_whether_it_is_identical(look, first):
     _, page = look(f"run/{first['id']}")
     page.get_by_role("button", name="Reproduce").click()

@@ -116,7 +116,11 @@ function drawStart() {
   parts.goesOn.hidden = !start;
   if (!start) return parts.goesOn.replaceChildren();
   const number = runOf(start.run)?.number ?? (parentRun()?.id === start.run ? parentRun().number : "");
-  const drop = h("button", { type: "button", onclick: () => dropStart("The path starts at rest.") }, "Start at rest");
+  const drop = h(
+    "button",
+    { type: "button", onclick: () => dropStart("The path starts at rest.") },
+    "Start at rest",
+  );
   parts.goesOn.replaceChildren(`goes on at the speed and tilt of run ${number}`.trim(), drop);
 }
 

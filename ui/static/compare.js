@@ -6,10 +6,10 @@ import { button, debounce, h } from "./dom.js";
 import { drawStars, updateMarks } from "./marks.js";
 import { onRun, renew } from "./runs.js";
 import { Refusal, get, post } from "./server.js";
+import { drawFields, drawPaths } from "./comparefields.js";
 import { buildStage } from "./comparestage.js";
 import { syncPlayer } from "./syncplayer.js";
 import { toast } from "./toasts.js";
-import { topViews } from "./topview.js";
 import { done } from "./undo.js";
 import { onKeys } from "./viewkeys.js";
 import { addressOf, currentView, goTo, showTitle, viewArgument } from "./views.js";
@@ -21,7 +21,6 @@ let shown = ""; // the runs on the page, as the address names them
 let page = null;
 let player = null;
 let stage = null;
-let everything = false; // whether fields that are the same are shown too
 
 export function mountCompare({ element }) {
   place = element;
@@ -43,7 +42,9 @@ async function open(runs) {
   [shown, page, player] = [runs, null, null];
   stage?.end();
   if (!runs) return choose();
-  place.replaceChildren(h("section", { class: "wrap" }, h("p", { class: "help" }, "Putting the runs side by side.")));
+  place.replaceChildren(
+    h("section", { class: "wrap" }, h("p", { class: "help" }, "Putting the runs side by side.")),
+  );
   await load();
 }
 
@@ -89,24 +90,37 @@ function choose(refusal = "") {
 function draw() {
   const { runs } = page;
   const numbers = runs.map(({ number }) => number);
-  const title = runs.length === 2 ? `Run ${numbers[0]} beside run ${numbers[1]}` : `Runs ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`;
-  player = syncPlayer(runs.map(clipOf), { onLost: () => Promise.all(runs.map(({ id }) => renew(id))).then(again) });
+  const title =
+    runs.length === 2
+      ? `Run ${numbers[0]} beside run ${numbers[1]}`
+      : `Runs ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`;
+  player = syncPlayer(runs.map(clipOf), {
+    onLost: () => Promise.all(runs.map(({ id }) => renew(id))).then(again),
+  });
   stage = buildStage(runs.map(captionOf), player.pictures, numbers);
   const head = h("div", { class: "cmp-h" }, h("h1", { class: "page-h", tabindex: -1 }, title), stage.modes);
   const film = h("div", { class: "player" }, stage.element, player.transport);
-  for (const picture of player.pictures) picture.addEventListener("click", () => stage.mode() !== "wipe" && player.toggle());
+  for (const picture of player.pictures)
+    picture.addEventListener("click", () => stage.mode() !== "wipe" && player.toggle());
   const facts = h("div", { class: "differs" });
-  drawTable(facts);
+  drawFields(facts, page);
   const left = h("div", null, facts, verdict());
   place.replaceChildren(
-    h("section", { class: "wrap" }, head, film, tools(), h("div", { class: "under" }, left, paths())),
+    h("section", { class: "wrap" }, head, film, tools(), h("div", { class: "under" }, left, drawPaths(page))),
   );
   showTitle(title);
 }
 
 function clipOf(run, index) {
   const { media, fps, size, number } = run;
-  return { src: media.video, poster: media.poster, frames: page.frames[index], fps, size, label: `Video of run ${number}` };
+  return {
+    src: media.video,
+    poster: media.poster,
+    frames: page.frames[index],
+    fps,
+    size,
+    label: `Video of run ${number}`,
+  };
 }
 
 function captionOf(run, index) {
@@ -114,11 +128,17 @@ function captionOf(run, index) {
   const seed = run.facts.find(([name]) => name === "Seed")?.[1];
   const out =
     page.runs.length > 2 &&
-    button("Take out", () => goTo("compare", without.join(",")), { "aria-label": `Take run ${run.number} out of the comparison` });
+    button("Take out", () => goTo("compare", without.join(",")), {
+      "aria-label": `Take run ${run.number} out of the comparison`,
+    });
   return h(
     "figcaption",
     null,
-    h("b", null, h("a", { href: addressOf("run", run.id), "aria-label": `Run ${run.number}` }, String(run.number))),
+    h(
+      "b",
+      null,
+      h("a", { href: addressOf("run", run.id), "aria-label": `Run ${run.number}` }, String(run.number)),
+    ),
     h("span", { class: `key k${index}` }),
     h("span", { class: "what" }, `${run.path}, seed ${seed}`),
     h("span", { class: "end" }, h("span", { "data-run": run.id }, drawStars(run)), out),
@@ -149,66 +169,23 @@ async function keepIt(runs) {
   }
 }
 
-function drawTable(box) {
-  const { runs, rows, same } = page;
-  const all = h("input", { type: "checkbox" });
-  all.checked = everything;
-  all.addEventListener("change", () => {
-    everything = all.checked;
-    drawTable(box);
-    box.querySelector("input").focus();
-  });
-  const visible = rows.filter((row) => everything || row.differs);
-  const table = h(
-    "table",
-    { class: "tbl" },
-    h(
-      "thead",
-      null,
-      h("tr", null, h("th", { scope: "col" }, h("span", { class: "vh" }, "Field")), ...runs.map(({ number }) => h("th", { scope: "col" }, String(number)))),
-    ),
-    h("tbody", null, ...visible.map(lineOf)),
-  );
-  box.replaceChildren(
-    h(
-      "div",
-      { class: "differs-h" },
-      h("h2", { class: "h3" }, "What differs"),
-      h("label", { class: "chk" }, all, `Show all ${rows.length} fields`),
-    ),
-    visible.length ? h("div", { class: "tbl-box", tabindex: 0, role: "region", "aria-label": "Fields" }, table) : h("p", null, "Nothing differs in what was asked."),
-    h("p", { class: "help" }, same),
-  );
-}
-
-function lineOf({ name, values, differs, mono }) {
-  const kind = [mono && "mono", everything && differs && "differs"].filter(Boolean).join(" ");
-  const words = (value, index) => (name === "First frame" ? firstFrame(page.runs[index]) : value || "none");
-  return h("tr", null, h("th", { scope: "row" }, name), ...values.map((value, index) => h("td", { class: kind || null }, words(value, index))));
-}
-
-function firstFrame({ media, number }) {
-  return h("img", { class: "first", src: media.first_frame, alt: `First frame of run ${number}`, loading: "lazy" });
-}
-
-function paths() {
-  if (!page.map) return h("div", null);
-  const keys = page.runs.map(({ number }, index) => h("span", null, h("span", { class: `key k${index}` }), String(number)));
-  const words = page.runs.length === 2 ? "Both paths from above" : "All paths from above";
-  return h("div", { class: "paths" }, h("h2", { class: "h3" }, words), topViews(page.map), h("p", { class: "help legend" }, ...keys));
-}
-
 // ---- the verdict
 
 function verdict() {
-  const better = page.runs.map((run) => h("button", { type: "button", class: "btn", onclick: () => judge(run) }, `${run.number} is better`));
+  const better = page.runs.map((run) =>
+    h("button", { type: "button", class: "btn", onclick: () => judge(run) }, `${run.number} is better`),
+  );
   const close = button("Too close to say", () => judge(null));
   return h(
     "section",
     { class: "verdict", "aria-labelledby": "wb-verdict-h" },
     h("h2", { class: "h3", id: "wb-verdict-h" }, "Which one holds up?"),
     h("div", { class: "verdict-acts" }, ...better, close),
-    h("p", { class: "help" }, `Your choice adds a star to the winner and a note to ${page.runs.length === 2 ? "both" : "all"}.`),
+    h(
+      "p",
+      { class: "help" },
+      `Your choice adds a star to the winner and a note to ${page.runs.length === 2 ? "both" : "all"}.`,
+    ),
   );
 }
 
@@ -216,7 +193,9 @@ async function judge(winner) {
   try {
     const runs = page.runs.map(({ id }) => id);
     const { before } = await post("compare/verdict", { runs, winner: winner?.id ?? null });
-    const sentence = winner ? `Run ${winner.number} holds up better, say its star and the notes` : "The notes say that it is too close to say";
+    const sentence = winner
+      ? `Run ${winner.number} holds up better, say its star and the notes`
+      : "The notes say that it is too close to say";
     done(sentence, () => post("compare/undo", { before }));
   } catch (refusal) {
     toast(refusal instanceof Refusal ? refusal.message : "This did not work.");

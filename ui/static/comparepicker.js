@@ -20,7 +20,10 @@ export async function drawPicker(box, taken, onChosen = markForCompare) {
   const fit = runs.filter(({ id, state, deleted }) => state === "done" && !deleted && !taken.includes(id));
   if (fit.length < (isFirst ? 2 : 1)) return void box.replaceChildren(nothing(isFirst));
   const tiles = fit.slice(0, SHOWN).map((cell) => tile(cell, () => onChosen(cell)));
-  box.replaceChildren(h("h2", { class: "h3" }, isFirst ? "The latest runs" : "Add one of the latest"), h("div", { class: "tiles" }, ...tiles));
+  box.replaceChildren(
+    h("h2", { class: "h3" }, isFirst ? "The latest runs" : "Add one of the latest"),
+    h("div", { class: "tiles" }, ...tiles),
+  );
   if (!isFirst) return;
   const show = () => {
     for (const one of tiles) one.setAttribute("aria-pressed", String(isMarked(one.dataset.id)));
@@ -41,7 +44,13 @@ function tile(cell, onclick) {
   const image = h("img", { src: cell.media.poster || cell.media.first_frame, alt: "", loading: "lazy" });
   return h(
     "button",
-    { type: "button", class: "tile", "data-id": cell.id, "aria-label": `Choose run ${cell.number}, ${cell.path}`, onclick },
+    {
+      type: "button",
+      class: "tile",
+      "data-id": cell.id,
+      "aria-label": `Choose run ${cell.number}, ${cell.path}`,
+      onclick,
+    },
     h("span", { class: "pic", style: ratio }, image),
     h("span", { class: "tile-w" }, h("b", null, String(cell.number)), " ", cell.path),
   );

@@ -28,7 +28,13 @@ export function buildStage(captions, pictures, numbers) {
   });
   state.wipe = h("div", { class: "wipe" }, state.handle);
   state.stamp = h("span", { class: "stamp" });
-  state.box = h("div", { class: "cmp", "data-count": String(pictures.length) }, ...state.figures, state.wipe, state.stamp);
+  state.box = h(
+    "div",
+    { class: "cmp", "data-count": String(pictures.length) },
+    ...state.figures,
+    state.wipe,
+    state.stamp,
+  );
   state.note = h("div", { class: "cmp-note" });
   listen(state);
   show(state);
@@ -58,7 +64,14 @@ function show(state) {
   clearInterval(state.timer);
   state.box.dataset.mode = state.mode;
   state.figures.forEach((figure, index) => {
-    const role = state.mode === "side" || state.mode === "blink" ? "" : index === 0 ? "under" : index === state.over ? "over" : "out";
+    const role =
+      state.mode === "side" || state.mode === "blink"
+        ? ""
+        : index === 0
+          ? "under"
+          : index === state.over
+            ? "over"
+            : "out";
     figure.dataset.role = role;
   });
   state.wipe.hidden = state.mode !== "wipe";
@@ -85,16 +98,23 @@ function drawNote(state) {
     }),
     button("Show the next", () => turn(state)),
   ];
-  state.note.replaceChildren(...(words ? [h("p", { class: "help" }, words)] : []), ...[others, hold].flat().filter(Boolean));
+  state.note.replaceChildren(
+    ...(words ? [h("p", { class: "help" }, words)] : []),
+    ...[others, hold].flat().filter(Boolean),
+  );
 }
 
 function pairButtons(state) {
   if (state.mode === "side") return false;
   return state.numbers.slice(1).map((number, index) =>
-    button(`With ${number}`, () => {
-      state.over = index + 1;
-      show(state);
-    }, { "aria-pressed": String(state.over === index + 1) }),
+    button(
+      `With ${number}`,
+      () => {
+        state.over = index + 1;
+        show(state);
+      },
+      { "aria-pressed": String(state.over === index + 1) },
+    ),
   );
 }
 
@@ -143,7 +163,10 @@ function listen(state) {
     state.handle.focus({ preventScroll: true });
     follow(event);
   });
-  state.wipe.addEventListener("pointermove", (event) => state.wipe.hasPointerCapture(event.pointerId) && follow(event));
+  state.wipe.addEventListener(
+    "pointermove",
+    (event) => state.wipe.hasPointerCapture(event.pointerId) && follow(event),
+  );
   state.handle.addEventListener("keydown", (event) => {
     const goal = { ArrowLeft: state.at - STEP, ArrowRight: state.at + STEP, Home: 0, End: 100 }[event.key];
     if (goal === undefined) return;

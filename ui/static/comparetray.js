@@ -26,7 +26,8 @@ export function onMarks(listener) {
 
 /** Mark a run, or let go of one that is marked; with the second the comparison opens. */
 export function markForCompare(cell) {
-  if (cell.state !== "done") return void toast(`Run ${cell.number} has no video yet, so it cannot be compared.`);
+  if (cell.state !== "done")
+    return void toast(`Run ${cell.number} has no video yet, so it cannot be compared.`);
   if (isMarked(cell.id)) {
     tray = [];
     announce(`Run ${cell.number} is not marked any more.`);

@@ -92,14 +92,29 @@ function edgeOf({ d, words, short, x, y }) {
 }
 
 function nodeOf(node, [width, height], here, isLeaf) {
-  const spoken = [`Run ${node.number}`, node.id === here && "this run", SPOKEN[node.state], node.deleted && "in the trash"];
+  const spoken = [
+    `Run ${node.number}`,
+    node.id === here && "this run",
+    SPOKEN[node.state],
+    node.deleted && "in the trash",
+  ];
   const label = spoken.filter(Boolean).join(", ");
   const clip = `wb-clip-${node.id}`;
   const size = { x: node.x, y: node.y, width, height };
-  const image = s("image", { ...size, href: node.picture, preserveAspectRatio: "xMidYMid slice", "clip-path": `url(#${clip})` });
+  const image = s("image", {
+    ...size,
+    href: node.picture,
+    preserveAspectRatio: "xMidYMid slice",
+    "clip-path": `url(#${clip})`,
+  });
   const link = s(
     "a",
-    { href: addressOf("run", node.id), "aria-label": label, "data-id": node.id, tabindex: node.id === here ? 0 : -1 },
+    {
+      href: addressOf("run", node.id),
+      "aria-label": label,
+      "data-id": node.id,
+      tabindex: node.id === here ? 0 : -1,
+    },
     s("title", {}, node.prompt || label),
     s("clipPath", { id: clip }, s("rect", { ...size, rx: 4 })),
     s("rect", { ...size, rx: 4, class: "ground" }),
@@ -137,7 +152,13 @@ function plus(node, width, height) {
   const [x, y] = [node.x + width + 10, node.y + height / 2 - 12];
   const add = s(
     "g",
-    { class: "plus", role: "button", tabindex: -1, "aria-label": `Remix run ${node.number}`, transform: `translate(${x} ${y})` },
+    {
+      class: "plus",
+      role: "button",
+      tabindex: -1,
+      "aria-label": `Remix run ${node.number}`,
+      transform: `translate(${x} ${y})`,
+    },
     s("title", {}, `Remix run ${node.number}`),
     s("rect", { width: 24, height: 24, rx: 4 }),
     s("path", { d: "M12 7v10M7 12h10" }),

@@ -8,11 +8,10 @@ import { button, debounce, h, icon } from "./dom.js";
 import { drawFamily, showCurrent } from "./family.js";
 import { drawMarks, updateMarks } from "./marks.js";
 import { preview, showPreview, stageList } from "./progress.js";
-import { checkList, commandOf, factList, fileList, playChain } from "./runparts.js";
+import { checkList, commandOf, fileList, playChain, sideFacts } from "./runparts.js";
 import { mayChange, onRun, renew } from "./runs.js";
 import { get } from "./server.js";
 import { syncPlayer } from "./syncplayer.js";
-import { topView } from "./topview.js";
 import { usePanel } from "./usepanel.js";
 import { onKeys } from "./viewkeys.js";
 import { addressOf, currentView, showTitle, viewArgument } from "./views.js";
@@ -101,7 +100,11 @@ function draw() {
   player = done ? filmOf(run) : null;
   moved = false;
   const marks = done ? drawMarks(run) : null;
-  const title = h("h1", { class: run.prompt ? "run-title" : "run-title sub", tabindex: -1 }, run.prompt || "No prompt");
+  const title = h(
+    "h1",
+    { class: run.prompt ? "run-title" : "run-title sub", tabindex: -1 },
+    run.prompt || "No prompt",
+  );
   const main = h(
     "div",
     { class: "run-main" },
@@ -115,7 +118,12 @@ function draw() {
     done && fileList(page, () => player),
     commandOf(page),
   );
-  const side = h("aside", { class: "side", "aria-label": "Recipe" }, usePanel(run, page.holds), ...facts());
+  const side = h(
+    "aside",
+    { class: "side", "aria-label": "Recipe" },
+    usePanel(run, page.holds),
+    ...sideFacts(page),
+  );
   place.replaceChildren(h("section", { class: "wrap" }, crumb(run), h("div", { class: "run" }, main, side)));
   drawKin();
   showTitle(`Run ${run.number}`);
@@ -136,7 +144,14 @@ function crumb(run) {
 
 function filmOf(run) {
   const label = `Video of run ${run.number}${run.prompt ? `: ${run.prompt}` : ""}`;
-  const clip = { src: run.media.video, poster: run.media.poster, frames: page.frames, fps: run.fps, size: run.size, label };
+  const clip = {
+    src: run.media.video,
+    poster: run.media.poster,
+    frames: page.frames,
+    fps: run.fps,
+    size: run.size,
+    label,
+  };
   return syncPlayer([clip], { onLost: () => renew(run.id).then(again), onFrame: nameFrame });
 }
 
@@ -185,14 +200,27 @@ function actsOf(run) {
   if (run.state === "running") return [runningActs(run, acts)];
   if (run.state === "queued") return [mine && act("Edit", "edit"), mine && act("Remove", "cancel"), remix];
   if (run.state !== "done")
-    return [mine && run.smaller && act(`Try ${run.smaller}`, "smaller"), mine && act("Run again", "retry"), run.state === "failed" && mine && act("Log", "log"), remix];
-  const goOn = button("Continue from the last frame", () => acts.continueFrom(page.run, moved ? player.frame() : null), {
-    class: "btn quiet go-on",
-  });
+    return [
+      mine && run.smaller && act(`Try ${run.smaller}`, "smaller"),
+      mine && act("Run again", "retry"),
+      run.state === "failed" && mine && act("Log", "log"),
+      remix,
+    ];
+  const goOn = button(
+    "Continue from the last frame",
+    () => acts.continueFrom(page.run, moved ? player.frame() : null),
+    {
+      class: "btn quiet go-on",
+    },
+  );
   const { relation } = run;
   const beside =
     relation &&
-    h("a", { class: "btn quiet", href: addressOf("compare", `${relation.id},${run.id}`) }, `Compare with ${relation.number}`);
+    h(
+      "a",
+      { class: "btn quiet", href: addressOf("compare", `${relation.id},${run.id}`) },
+      `Compare with ${relation.number}`,
+    );
   return [
     remix,
     act("New seed", "reseed"),
@@ -208,30 +236,12 @@ function drawKin() {
   const section = place.querySelector(".kin");
   const head = h("h2", { class: "h3" }, "Family");
   if (page.kin < 2) {
-    const words = "No other run comes from this one yet. A remix, a new seed or a run that goes on from here appears beside it.";
+    const words =
+      "No other run comes from this one yet. A remix, a new seed or a run that goes on from here appears beside it.";
     return section.replaceChildren(head, h("p", { class: "help" }, words));
   }
   const open = h("a", { href: addressOf("family", shown) }, `All ${page.kin} runs on a page of their own`);
   const drawn = drawFamily(page.tree, shown);
   section.replaceChildren(head, drawn, h("p", { class: "help" }, open));
   showCurrent(drawn);
-}
-
-function facts() {
-  const { run } = page;
-  const { relation } = run;
-  const parent = relation && [
-    page.parent,
-    [
-      h("a", { href: addressOf("run", relation.id) }, `run ${relation.number}`),
-      relation.frame ? ` from frame ${relation.frame}` : "",
-      `: ${page.changed}`,
-    ],
-  ];
-  const made = new Date(run.created_at * 1000).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
-  return [
-    page.map && h("div", null, h("h2", { class: "h3" }, "Camera path"), topView(page.map), h("p", { class: "help" }, page.path)),
-    h("div", null, h("h2", { class: "h3" }, "Recipe"), factList([...(parent ? [parent] : []), ...page.recipe])),
-    h("div", null, h("h2", { class: "h3" }, "How it went"), factList([...page.went, ["Made", made.replace(" at ", ", ")]])),
-  ].filter(Boolean);
 }

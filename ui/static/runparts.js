@@ -4,10 +4,11 @@ import { announce, button, h } from "./dom.js";
 import { Refusal, get } from "./server.js";
 import { syncPlayer } from "./syncplayer.js";
 import { toast } from "./toasts.js";
+import { topView } from "./topview.js";
 import { addressOf } from "./views.js";
 
-/** A list of names and words; words may be elements. */
-export function factList(rows) {
+// Words may be elements.
+function factList(rows) {
   return h(
     "dl",
     { class: "facts" },
@@ -15,9 +16,51 @@ export function factList(rows) {
   );
 }
 
+/** The path, the recipe and how it went, for the column at the side. */
+export function sideFacts(page) {
+  const { run } = page;
+  const { relation } = run;
+  const parent = relation && [
+    page.parent,
+    [
+      h("a", { href: addressOf("run", relation.id) }, `run ${relation.number}`),
+      relation.frame ? ` from frame ${relation.frame}` : "",
+      `: ${page.changed}`,
+    ],
+  ];
+  const made = new Date(run.created_at * 1000).toLocaleString("en-GB", {
+    dateStyle: "long",
+    timeStyle: "short",
+  });
+  return [
+    page.map &&
+      h(
+        "div",
+        null,
+        h("h2", { class: "h3" }, "Camera path"),
+        topView(page.map),
+        h("p", { class: "help" }, page.path),
+      ),
+    h(
+      "div",
+      null,
+      h("h2", { class: "h3" }, "Recipe"),
+      factList([...(parent ? [parent] : []), ...page.recipe]),
+    ),
+    h(
+      "div",
+      null,
+      h("h2", { class: "h3" }, "How it went"),
+      factList([...page.went, ["Made", made.replace(" at ", ", ")]]),
+    ),
+  ].filter(Boolean);
+}
+
 /** What came of making the run again, and, for a repetition itself, what it found. */
 export function checkList({ run, checks }) {
-  const own = run.check ? [h("p", { class: run.check.startsWith("Identical") ? "check same" : "check" }, run.check)] : [];
+  const own = run.check
+    ? [h("p", { class: run.check.startsWith("Identical") ? "check same" : "check" }, run.check)]
+    : [];
   return [
     ...own,
     ...checks.map(({ id, number, sentence, identical }) =>
@@ -44,14 +87,26 @@ export function fileList({ run, files }, player) {
       h(
         "span",
         { class: "takes" },
-        name === "run.json" && copyButton(() => fetch(url).then((answer) => answer.text()), "Copy the recipe"),
-        h("a", { class: "btn quiet", href: url, download: name, "aria-label": `Download ${name}` }, "Download"),
+        name === "run.json" &&
+          copyButton(() => fetch(url).then((answer) => answer.text()), "Copy the recipe"),
+        h(
+          "a",
+          { class: "btn quiet", href: url, download: name, "aria-label": `Download ${name}` },
+          "Download",
+        ),
       ),
     ),
   );
-  const save = button("Save", () => saveFrame(player(), frame.textContent), { "aria-label": "Save this frame as a picture" });
+  const save = button("Save", () => saveFrame(player(), frame.textContent), {
+    "aria-label": "Save this frame as a picture",
+  });
   rows.push(h("li", null, "The frame that is shown", frame, h("span", { class: "takes" }, save)));
-  return h("section", { class: "sec" }, h("h2", { class: "h3" }, "Files"), h("ul", { class: "files" }, ...rows));
+  return h(
+    "section",
+    { class: "sec" },
+    h("h2", { class: "h3" }, "Files"),
+    h("ul", { class: "files" }, ...rows),
+  );
 }
 
 function saveFrame(player, name) {
@@ -74,7 +129,12 @@ export function commandOf({ command, needed }) {
     { class: "sec" },
     h("h2", { class: "h3" }, "From the command line"),
     h("pre", { class: "code", tabindex: 0 }, command),
-    h("div", { class: "code-foot" }, h("p", { class: "help" }, `${files} among the files above.`), copyButton(async () => command, "Copy the command")),
+    h(
+      "div",
+      { class: "code-foot" },
+      h("p", { class: "help" }, `${files} among the files above.`),
+      copyButton(async () => command, "Copy the command"),
+    ),
   );
 }
 
@@ -131,7 +191,14 @@ function showChain({ parts, url, words }, run, place, own) {
   const names = parts.map(({ number }) => number);
   const numbers = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
   const frames = parts.reduce((sum, part) => sum + part.frames, 0);
-  const clip = { src: url, poster: run.media.poster, frames, fps: run.fps, size: run.size, label: `Runs ${numbers} as one video` };
+  const clip = {
+    src: url,
+    poster: run.media.poster,
+    frames,
+    fps: run.fps,
+    size: run.size,
+    label: `Runs ${numbers} as one video`,
+  };
   const film = syncPlayer([clip], { loop: false });
   const end = button("Back to this run alone", () => {
     film.pause();
@@ -139,7 +206,12 @@ function showChain({ parts, url, words }, run, place, own) {
     single.querySelector("[data-playing]")?.focus();
   });
   const single = place.querySelector(".shows > .player");
-  const told = h("p", { class: "chain-words" }, h("span", null, `Runs ${numbers} as one video, ${words.split(", ")[1]}.`), end);
+  const told = h(
+    "p",
+    { class: "chain-words" },
+    h("span", null, `Runs ${numbers} as one video, ${words.split(", ")[1]}.`),
+    end,
+  );
   film.pictures[0].addEventListener("click", () => film.toggle());
   const chain = h("div", { class: "player chain" }, film.pictures[0], film.transport, told);
   single.replaceWith(chain);

@@ -55,7 +55,11 @@ function picture(clip, onLost) {
 
 function buildTransport(state) {
   const act = (name, label, onclick, more = {}) =>
-    h("button", { type: "button", class: "btn icon", "aria-label": label, title: label, onclick, ...more }, icon(name));
+    h(
+      "button",
+      { type: "button", class: "btn icon", "aria-label": label, title: label, onclick, ...more },
+      icon(name),
+    );
   const playing = act("play", "Play", () => (state.playing ? pause(state) : play(state)));
   const line = h("input", {
     type: "range",

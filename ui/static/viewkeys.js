@@ -9,7 +9,8 @@ export function onKeys(view, actions) {
     if (currentView() !== view || event.ctrlKey || event.metaKey || event.altKey || !switchedOn()) return;
     if (document.querySelector("dialog[open], :popover-open") || isTyping(event.target)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (!actions[key] || (key === "Enter" && event.target.matches("a, button, input, summary, [role]"))) return;
+    if (!actions[key] || (key === "Enter" && event.target.matches("a, button, input, summary, [role]")))
+      return;
     actions[key]();
     event.preventDefault();
   });
