@@ -22,7 +22,7 @@ const groups = new Map(); // name -> {box, list, more, opener, rows: Map(term ->
 export function facetPanel(onChange) {
   change = onChange;
   const parts = GROUPS.map(([name, title]) => group(name, title));
-  return h("aside", { class: "facets", "aria-label": "Narrow down" }, ...parts.flat());
+  return h("div", { class: "facets", role: "group", "aria-label": "Narrow down" }, ...parts.flat());
 }
 
 function group(name, title) {

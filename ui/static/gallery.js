@@ -28,7 +28,6 @@ export function mountGallery({ element }) {
       type: "search",
       class: "inp",
       "aria-label": "Search runs",
-      "aria-describedby": "wb-search-problem",
       placeholder: HINT,
       autocomplete: "off",
       spellcheck: "false",
@@ -43,8 +42,11 @@ export function mountGallery({ element }) {
     list: h("div", { class: "days" }),
   };
   element.replaceChildren(
-    h("section", { class: "gal", "aria-labelledby": "wb-gallery-h" }, head(), facetPanel(narrow), results()),
-    selectionBar((cards) => leave(cards)),
+    h(
+      "section",
+      { class: "gal", "aria-labelledby": "wb-gallery-h" },
+      ...[head(), facetPanel(narrow), results(), selectionBar(leave)],
+    ),
   );
   grid.mountGrid(parts.list, {
     draw: (card) => drawCard(card, () => acts.lost(card)),
@@ -159,7 +161,7 @@ function shown() {
   const words = query.stacked ? plural(total, "family", "families") : plural(total, "run", "runs");
   parts.found.textContent = words;
   parts.wrong.replaceChildren();
-  parts.box.removeAttribute("aria-invalid");
+  for (const name of ["aria-invalid", "aria-describedby"]) parts.box.removeAttribute(name);
   parts.trash.hidden = !inTrash(query.text);
   setTrash(inTrash(query.text));
   drawEmptiness(query, total);
@@ -181,6 +183,7 @@ function trouble(refusal) {
   parts.found.textContent = "";
   const sentence = refusal instanceof Refusal ? refusal.message : "This did not work.";
   parts.wrong.replaceChildren(problem("wb-search-problem", sentence));
+  parts.box.setAttribute("aria-describedby", "wb-search-problem");
   if (refusal.field === "search") parts.box.setAttribute("aria-invalid", "true");
 }
 
@@ -190,7 +193,7 @@ function fresh(count) {
 }
 
 function drawEmptiness({ text }, total) {
-  parts.empty.parentElement.parentElement.classList.toggle("bare", !total && !text);
+  parts.empty.closest(".gal").classList.toggle("bare", !total && !text);
   if (total) return parts.empty.replaceChildren();
   if (text === "is:trash") return say("The trash is empty.", "What you move here stays for 30 days.");
   if (!text)

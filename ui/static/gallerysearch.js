@@ -110,17 +110,21 @@ export async function more() {
 
 // ---- what happens meanwhile
 
-function hear(cell) {
+const COUNTED = ["state", "rating", "tags", "deleted", "note"]; // what searches and counts look at
+
+function hear(cell, before) {
   if (!answered) return;
-  recount();
   const here = Boolean(cell.deleted) === inTrash(query.text);
   const known = cardOf(cell.id);
   if (known && here) changeCard(asCard(cell));
   else if (known) takeOut([cell.id]);
   else if (here && gone.has(cell.id)) putBack({ ...gone.get(cell.id), ...asCard(cell) });
-  else if (here && cell.id > (gridCards()[0]?.id ?? "")) later();
+  if (before && COUNTED.every((name) => same(before[name], cell[name]))) return; // a step was drawn
+  recount();
+  if (!known && here && cell.id > (gridCards()[0]?.id ?? "")) later();
 }
 
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const later = debounce(() => refresh(), LATER_MS);
 const recount = debounce(() => currentView() === "gallery" && countFacets(wave).catch(() => {}), LATER_MS);
 
