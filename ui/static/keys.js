@@ -25,6 +25,8 @@ const LIST = [
   ["Write a note", ["N"]],
   ["Rate; again clears", ["1", "to", "5"]],
   ["Discard a run of a sweep", ["X"]],
+  ["Select a run of the gallery", ["X"]],
+  ["Throw it away", ["Del"]],
   ["Page of this run", ["D"]],
   ["Family of this run", ["G", "L"]],
   ["Gallery", ["G", "G"]],
@@ -39,7 +41,8 @@ const LIST = [
   ["Close", ["Esc"]],
 ];
 
-function enabled() {
+/** Whether single keys act; they can be switched off. */
+export function enabled() {
   try {
     return localStorage.getItem(SWITCH) !== "off";
   } catch {

@@ -1,6 +1,7 @@
 // Which runs of the gallery are chosen: by their boxes, with Ctrl or Shift, by Space and the arrows.
 
 import { announce } from "./dom.js";
+import { enabled } from "./keys.js";
 
 const chosen = new Map(); // id -> card, in the order of choosing
 let anchor = ""; // where a range begins
@@ -93,10 +94,10 @@ function onClick(event) {
 function onKey(event) {
   const element = event.target.closest(".card");
   if (!element) return;
-  const all = event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey);
-  if (all) chooseAll();
-  else if ((event.key === " " || event.key === "x") && !event.ctrlKey && !event.metaKey && !event.altKey)
-    toggle(grid.cardOf(element.dataset.id));
+  const held = event.ctrlKey || event.metaKey || event.altKey;
+  const one = event.key === " " || (event.key === "x" && enabled());
+  if (held && !event.altKey && event.key.toLowerCase() === "a") chooseAll();
+  else if (one && !held) toggle(grid.cardOf(element.dataset.id));
   else return;
   event.preventDefault();
   event.stopPropagation();
