@@ -41,9 +41,16 @@ async def verdict(studio: Studio, request: Request) -> dict[str, Any]:
         runs = _found(studio, _ids(sent.get("runs")))
         winner = next((run for run in runs if run.id == sent.get("winner")), None)
         before = [{"id": run.id, "stars": run.rating, "note": run.note} for run in runs]
-        for run in runs:
-            line = verdict_words(run, winner, runs)
-            studio.marks.write_note(run.id, f"{run.note}\n\n{line}".strip(), visitor)
+        written: list[RunView] = []
+        try:
+            for run in runs:
+                line = verdict_words(run, winner, runs)
+                studio.marks.write_note(run.id, f"{run.note}\n\n{line}".strip(), visitor)
+                written.append(run)
+        except InvalidRequestError:  # one of them is another visitor's: a verdict is whole or none
+            for run in written:
+                studio.marks.write_note(run.id, run.note, visitor)
+            raise
         if winner is not None:
             studio.marks.rate(winner.id, min(winner.rating + 1, MOST_STARS), visitor)
         return {"before": before}

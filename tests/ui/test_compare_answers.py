@@ -78,6 +78,24 @@ def test_a_verdict_of_nonsense_is_refused(client):
         assert answer.status_code == 422
 
 
+def test_a_verdict_over_somebody_elses_run_changes_neither(studio, client, monkeypatch):
+    notes = {"mine": "before", "theirs": "before"}
+    runs = [run_view(id=name, number=index, note="before") for index, name in enumerate(notes)]
+    monkeypatch.setattr(studio, "run", lambda name: next(run for run in runs if run.id == name))
+
+    def write_note(run_id, text, visitor):
+        if run_id == "theirs":
+            raise InvalidRequestError("Only whoever started this run can change it.")
+        notes[run_id] = text
+
+    monkeypatch.setattr(studio.marks, "write_note", write_note)
+    sent = {"runs": ["mine", "theirs"], "winner": "mine"}
+    answer = client.post("/gradio_api/wm/compare/verdict", json=sent)
+
+    assert answer.json()["error"].startswith("Only whoever")
+    assert notes == {"mine": "before", "theirs": "before"}
+
+
 def test_lists_read_as_a_person_says_them():
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
         "a",
