@@ -31,11 +31,13 @@ class MadeRuns:
         return self.done(made.json()["run"]["id"])
 
 
-def first_run(app, browser, runs, folder, prompt):
-    """Generate a run as a person does: from a picture."""
+def first_runs(app, browser, runs, folder, prompt, lengths=("2 s",)):
+    """Generate runs as a person does, from a picture: one of each length, oldest first."""
     photo = folder / "lamp.png"
     Image.radial_gradient("L").resize((400, 240)).convert("RGB").save(photo)
     tab = Visit(browser, app.url)
-    tab.generate(photo, prompt)
+    for length in lengths:
+        tab.page.locator("#wb-length label").filter(has_text=length).click()
+        tab.generate(photo, prompt)
     tab.close()
-    return runs.done(runs.all()[0]["id"])
+    return [runs.done(run["id"]) for run in reversed(runs.all())]

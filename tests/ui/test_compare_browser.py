@@ -2,7 +2,7 @@
 
 import pytest
 from browsing import wait_until
-from made_runs import MadeRuns, first_run
+from made_runs import MadeRuns, first_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TIMES = "[...document.querySelectorAll('#wb-compare video')].map((v) => v.currentTime)"
@@ -13,19 +13,9 @@ FRAME = 1 / 8
 def runs(app, browser, tmp_path_factory):
     """Three runs; the last one is twice as long."""
     made = MadeRuns(app.url)
-    first = first_run(app, browser, made, tmp_path_factory.mktemp("photo"), "a lamp")
-    second = made.make(first["id"])
-    known = {run["id"] for run in made.all()}
-    page = browser.new_page()
-    page.goto(f"{app.url}/#/run/{first['id']}")
-    page.get_by_role("button", name="Remix", exact=True).click()
-    page.locator("#wb-head").get_by_text("remix of").wait_for()
-    page.locator("#wb-length label").filter(has_text="4 s").click()
-    page.wait_for_selector("#wb-length .was, #wb-length .changed")
-    page.locator("#wb-generate:not([disabled])").click()
-    third = wait_until(lambda: {run["id"] for run in made.all()} - known, 60).pop()
-    page.close()
-    yield first, second, made.done(third), made
+    folder = tmp_path_factory.mktemp("photo")
+    first, third = first_runs(app, browser, made, folder, "a lamp", ("2 s", "4 s"))
+    yield first, made.make(first["id"]), third, made
     made.http.close()
 
 

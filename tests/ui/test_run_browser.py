@@ -4,7 +4,7 @@ import json
 
 import pytest
 from browsing import wait_until
-from made_runs import MadeRuns, first_run
+from made_runs import MadeRuns, first_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 HOSTILE = '<img src=x onerror="document.title=1"> a lamp'
@@ -20,7 +20,8 @@ def notebook(app):
 @pytest.fixture(scope="module")
 def first(app, browser, notebook, tmp_path_factory):
     """The first run of the notebook, which all others come from."""
-    return first_run(app, browser, notebook, tmp_path_factory.mktemp("photo"), HOSTILE)
+    [run] = first_runs(app, browser, notebook, tmp_path_factory.mktemp("photo"), HOSTILE)
+    return run
 
 
 @pytest.fixture
