@@ -12,6 +12,7 @@ import { currentView } from "./views.js";
 const PAGE = 60;
 const NEAR_TOP = 160; // pixels: whoever has scrolled further is told of new runs and not moved
 const LATER_MS = 400;
+const COUNTS_MS = 100; // whoever types on is answered first; the counts follow
 const RETRY_MS = 2000;
 
 let query = null; // {text, stacked}
@@ -60,7 +61,7 @@ export async function search(next) {
     [loading, answered] = [false, true];
     take(page, page.runs);
     hooks.shown();
-    await countFacets(mine);
+    setTimeout(() => mine === wave && countFacets(mine).catch(() => {}), COUNTS_MS);
   } catch (refusal) {
     if (mine !== wave) return;
     query = null; // the next visit asks again
