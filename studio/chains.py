@@ -26,6 +26,7 @@ from studio.views import AssetView
 
 FOLDER = "chains"
 NOT_DONE = "Run {number} is not done yet, so no run can go on from it."
+OTHER_SPEED = "These runs have different frame rates, so they do not make one video."
 NO_FRAME = "Run {number} has the frames 0 to {last}."
 
 
@@ -83,7 +84,7 @@ class Chains:
         """
         with self._database.read() as session:
             runs = _line_of(session, row_of(session, run_id))
-        following = [*(run.start_frame for run in runs[1:]), None]
+        following = [*(run.path_source["start"]["frame"] for run in runs[1:]), None]
         return [
             Part(
                 run_id=run.id,
@@ -101,6 +102,8 @@ class Chains:
         from sanawm.joining import join
 
         parts = self.chain(run_id)
+        if len({part.fps for part in parts}) > 1:
+            raise InvalidRequestError(OTHER_SPEED)
         files = [(self._video_of(part.run_id), part.first, part.last) for part in parts]
         name = f"cache/{FOLDER}/{_key(files)}.mp4"
         output = self._database.folder.root / name
@@ -129,15 +132,22 @@ class Chains:
 
 
 def _line_of(session: Session, run: Run) -> list[Run]:
-    """Along `extend` to its beginning, oldest first; only finished runs can be shown."""
+    """The runs that it goes on from, and it, oldest first; only finished runs can be shown."""
     runs = [run]
-    while run.relation == "extend" and run.parent_id:
-        parent = session.get(Run, run.parent_id)
-        if parent is None or parent.state != "done" or parent in runs:
-            break
-        run = parent
-        runs.insert(0, run)
+    while (before := _before(session, runs[0])) is not None and before not in runs:
+        runs.insert(0, before)
     return runs
+
+
+def _before(session: Session, run: Run) -> Run | None:
+    """The run of its family that a run goes on from; what is made anew of it goes on from there."""
+    start = run.path_source.get("start")
+    if not isinstance(start, dict) or not isinstance(start.get("frame"), int):
+        return None
+    before = session.get(Run, str(start.get("run", "")))
+    if before is None or before.state != "done" or before.root_id != run.root_id:
+        return None
+    return before if 0 <= start["frame"] < before.num_frames else None
 
 
 def _key(files: Sequence[tuple[Path, int, int]]) -> str:

@@ -220,3 +220,17 @@ def test_a_chain_stops_where_an_ancestor_is_gone(studio, walk):
     studio.marks.trash([walk[0].id], "me")
     studio.marks.purge([walk[0].id], "me")
     assert [part.number for part in studio.chains.chain(walk[2].id)] == [2, 3]
+
+
+def test_a_new_seed_of_what_goes_on_goes_on_from_the_same_frame(studio, walk, make):
+    other = studio.reseed(walk[1].id, "click-number-one-16", "me")
+    make()
+    parts = studio.chains.chain(other.id)
+    assert [(part.number, part.last) for part in parts] == [(1, 9), (other.number, 16)]
+
+
+def test_runs_of_different_frame_rates_are_not_joined(studio, database, walk):
+    with database.write() as session:
+        session.get_one(Run, walk[0].id).fps = 16.0
+    with pytest.raises(InvalidRequestError, match="different frame rates"):
+        studio.chains.joined(walk[2].id)
