@@ -53,6 +53,7 @@ export function goTo(name, what = "") {
 
 /** Let the address say what the view shows now, without a step to go back to. */
 export function restate(what) {
+  if (named(location.hash)[0] !== shown) return; // another view is about to be shown
   argument = what;
   history.replaceState(history.state, "", addressOf(shown, what));
 }
