@@ -4,7 +4,6 @@ import pytest
 from many_runs import fill
 
 WM = "/gradio_api/wm"
-STRANGER = {"X-Wanderbook-Visitor": "d" * 32}
 
 
 @pytest.fixture
@@ -43,17 +42,16 @@ def test_pages_follow_one_another_until_every_run_was_shown_once(ask):
     assert numbers(ask(limit=5, before=first["runs"][4]["id"])) == [65, 64, 63, 62, 61]
 
 
-@pytest.mark.parametrize("limit", [0, -5, 1000, "x", "9" * 30])
-def test_no_page_is_longer_than_sixty_cards_or_empty(ask, limit):
-    assert 1 <= len(ask(limit=limit)["runs"]) <= 60
+def test_no_page_is_longer_than_sixty_cards_or_empty(ask):
+    for limit in (0, -5, 1000, "x", "9" * 30):
+        assert 1 <= len(ask(limit=limit)["runs"]) <= 60, limit
 
 
-@pytest.mark.parametrize("offset", [-100_000, -720, 0, 840, 100_000])
-def test_days_are_those_of_the_clock_that_asks(ask, offset):
-    days = ask(offset=offset)["days"]
-
-    assert sum(days.values()) == 70
-    assert all(len(day) == 10 for day in days)
+def test_days_are_those_of_the_clock_that_asks(ask):
+    for offset in (-100_000, -720, 0, 840, 100_000):
+        days = ask(offset=offset)["days"]
+        assert sum(days.values()) == 70, offset
+        assert all(len(day) == 10 for day in days)
 
 
 def test_a_card_has_what_it_shows_and_plays_and_nothing_long(ask, client):
@@ -82,9 +80,9 @@ def test_facets_count_what_the_search_finds_and_lead_there(ask, client):
             assert ask(f"lamp {value['field']}")["total"] == value["count"], value
 
 
-@pytest.mark.parametrize("q", ["colour:red", "rating:x", "x" * 501])
-def test_what_cannot_be_searched_is_said_at_the_search(client, ids, q):
-    for path in ("gallery", "gallery/facets"):
+@pytest.mark.parametrize("path", ["gallery", "gallery/facets"])
+def test_what_cannot_be_searched_is_said_at_the_search(client, path):
+    for q in ("colour:red", "rating:x", "x" * 501):
         answer = client.get(f"{WM}/{path}", params={"q": q})
         assert answer.status_code == 422
         assert answer.json()["field"] == "search"
@@ -120,9 +118,8 @@ def test_the_trash_keeps_runs_until_they_are_deleted_for_good(ask, client, ids):
 
 
 @pytest.mark.parametrize("path", ["gallery/place", "gallery/unplace", "purge"])
-@pytest.mark.parametrize("runs", [None, "x", [1], {"a": 1}, ["x"] * 501])
-def test_what_are_no_runs_is_refused(client, path, runs):
-    answer = act(client, path, runs=runs, notebook="inbox", added=runs, removed=runs)
-
-    assert answer.status_code == 422
-    assert answer.json()["error"].endswith(".")
+def test_what_are_no_runs_is_refused(client, path):
+    for runs in (None, "x", [1], {"a": 1}, ["x"] * 501):
+        answer = act(client, path, runs=runs, notebook="inbox", added=runs, removed=runs)
+        assert answer.status_code == 422, runs
+        assert answer.json()["error"].endswith(".")

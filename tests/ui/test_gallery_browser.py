@@ -230,6 +230,7 @@ def test_the_trash_gives_back_or_deletes_for_good(gallery):
     search(page, "run:5", "0 runs")
 
 
+@pytest.mark.slow
 def test_a_card_plays_under_the_pointer_and_the_pointer_moves_through_it(gallery):
     page = gallery()
     picture = card(page, 149).locator(".pic")
