@@ -15,7 +15,7 @@ import * as selection from "./selection.js";
 import { Refusal } from "./server.js";
 import { currentView, goTo, restate, viewArgument } from "./views.js";
 
-const TYPED_MS = 60;
+const TYPED_MS = 40; // what follows so soon is one word; older answers are dropped anyway
 const WORDS_MS = 400; // a search that takes longer says so
 const HINT = "Search prompts, notes and tags, or try path:orbit rating:>=4";
 
