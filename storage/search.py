@@ -4,7 +4,9 @@ A `Filter` says what is wanted in terms of columns; `studio.search` makes one fr
 typed. Words go to SQLite's full-text index, everything else to the rows themselves. Newest first.
 """
 
+import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,21 +115,33 @@ def children(session: Session, run_ids: Sequence[str]) -> dict[str, int]:
 # ---- what there is to choose from
 
 
-def counts_by(session: Session, wanted: Filter, what: Any) -> list[tuple[Any, int]]:
-    """Each value of a column among the runs that match, the most frequent first."""
-    query = select(what, func.count()).select_from(Run).where(wanted.where()).group_by(what)
-    rows = session.execute(query.order_by(func.count().desc()))
-    return [(value, number) for value, number in rows if value is not None]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """How many of the runs that match have each value of a column."""
+
+    rating: Counter[int]
+    state: Counter[str]
+    model: Counter[str]
+    path: Counter[str]
+    tag: Counter[str]
 
 
-def counts_by_tag(session: Session, wanted: Filter) -> list[tuple[str, int]]:
-    """Each tag among the runs that match."""
-    each = func.json_each(Run.tags).table_valued("value")
-    query = select(each.c.value, func.count()).select_from(Run).join(each, true())
-    rows = session.execute(
-        query.where(wanted.where()).group_by(each.c.value).order_by(func.count().desc())
+def tally(session: Session, wanted: Filter) -> Tally:
+    """Every count at once: the runs that match are looked for a single time."""
+    columns = Run.rating, Run.state, Run.model, Run.path_name, cast(Run.tags, String)
+    found = session.execute(select(*columns).where(wanted.where())).all()
+    rating, state, model, path, tags = zip(*found, strict=True) if found else ((),) * 5
+    tag: Counter[str] = Counter()
+    for text_of_tags, number in Counter(tags).items():
+        for each in json.loads(text_of_tags):
+            tag[each] += number
+    return Tally(
+        rating=Counter(rating),
+        state=Counter(state),
+        model=Counter(model),
+        path=Counter(path),
+        tag=tag,
     )
-    return [(str(tag), number) for tag, number in rows]
 
 
 def counts_by_notebook(session: Session, wanted: Filter) -> list[tuple[str, str, int]]:

@@ -113,36 +113,38 @@ class Cells:
         """Bring a removed cell back to where it stood."""
         return self._put_away(cell_id, visitor, None)
 
-    def move_runs(
-        self, run_ids: Sequence[str], notebook_id: str, visitor: str
+    def place_runs(
+        self, run_ids: Sequence[str], notebook_id: str, visitor: str, *, also: bool = False
     ) -> dict[str, list[str]]:
-        """Let runs stand in one notebook alone: {"added", "removed"} are cells, to undo it by."""
+        """Let runs stand in a notebook, alone or `also` there, all or none of them.
+
+        What was {"added", "removed"} are cells, to undo it by.
+        """
         self._check_runs(run_ids)
-        moved: dict[str, list[str]] = {"added": [], "removed": []}
+        placed: dict[str, list[str]] = {"added": [], "removed": []}
         with self._database.write() as session:
             goal = self.own_notebook(session, notebook_id, visitor)
-            for run_id in run_ids:
-                self._move_run(session, run_id, goal, visitor, moved)
-        return moved
+            for run_id in dict.fromkeys(run_ids):
+                shown = select(Cell).where(Cell.run_id == run_id, Cell.deleted_at.is_(None))
+                cells = session.scalars(shown).all()
+                if not also:
+                    placed["removed"] += self._take_away(session, cells, goal, visitor)
+                if not any(cell.notebook_id == goal.id for cell in cells):
+                    made = rows.add_cell(session, goal, "run", above="", run_id=run_id)
+                    placed["added"].append(made.id)
+        return placed
 
-    def _move_run(
-        self,
-        session: Session,
-        run_id: str,
-        goal: Notebook,
-        visitor: str,
-        moved: dict[str, list[str]],
-    ) -> None:
-        shown = select(Cell).where(Cell.run_id == run_id, Cell.deleted_at.is_(None))
-        cells = session.scalars(shown).all()
+    def _take_away(
+        self, session: Session, cells: Sequence[Cell], goal: Notebook, visitor: str
+    ) -> list[str]:
+        """Remove the cells of a run that stand elsewhere, as far as this visitor may."""
+        removed = []
         for cell in cells:
             if cell.notebook_id != goal.id and self._may_change(session, cell, visitor):
                 cell.deleted_at = time.time()
                 rows.touch(session, cell)
-                moved["removed"].append(cell.id)
-        if not any(cell.notebook_id == goal.id for cell in cells):
-            made = rows.add_cell(session, goal, "run", above="", run_id=run_id)
-            moved["added"].append(made.id)
+                removed.append(cell.id)
+        return removed
 
     def _put_away(self, cell_id: str, visitor: str, when: float | None) -> CellView:
         with self._database.write() as session:

@@ -1,6 +1,7 @@
 """Every run, found: pages of a search, what it can be narrowed to, and whole families."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -58,23 +59,24 @@ class Gallery:
     def facets(self, query: str = "", utc_offset_min: int = 0) -> dict[str, list[FacetView]]:
         """What the runs that match differ in, with how many there are of each."""
         wanted = parse(query, utc_offset_min)
+        trashed = rows.Filter(words=wanted.words, conditions=wanted.conditions, in_trash=True)
         with self._database.read() as session:
-            return {
-                "notebook": _notebooks(session, wanted),
-                "path": _paths(session, wanted),
-                "tag": _tags(session, wanted),
-                "rating": _ratings(session, wanted),
-                "state": _states(session, wanted),
-                "model": [
-                    FacetView(field=f"model:{_quoted(name)}", title=name, count=count)
-                    for name, count in rows.counts_by(session, wanted, Run.model)
-                ],
-            }
+            counted = rows.tally(session, wanted)
+            notebooks = _notebooks(session, wanted)
+            in_trash = rows.total(session, trashed, stacked=False)
+        return {
+            "notebook": notebooks,
+            "path": _facets("path", counted.path, PATHS),
+            "tag": _facets("tag", counted.tag)[:MOST_TAGS],
+            "rating": _ratings(counted.rating),
+            "state": [*_facets("state", counted.state, STATES), *_trash(in_trash)],
+            "model": _facets("model", counted.model),
+        }
 
     def tags(self) -> dict[str, int]:
         """Every tag in use."""
         with self._database.read() as session:
-            return dict(rows.counts_by_tag(session, rows.Filter()))
+            return dict(rows.tally(session, rows.Filter()).tag.most_common())
 
     def family(self, run_id: str) -> list[RunView]:
         """Everything that comes from the run's oldest ancestor, oldest first."""
@@ -98,39 +100,29 @@ def _notebooks(session: Session, wanted: rows.Filter) -> list[FacetView]:
     ]
 
 
-def _paths(session: Session, wanted: rows.Filter) -> list[FacetView]:
+def _facets(
+    field: str, counted: Counter[str], titles: Mapping[str, str] | None = None
+) -> list[FacetView]:
+    """The values of a field, the most frequent first."""
     return [
-        FacetView(field=f"path:{name}", title=PATHS.get(name, name), count=count)
-        for name, count in rows.counts_by(session, wanted, Run.path_name)
+        FacetView(
+            field=f"{field}:{_quoted(value)}", title=(titles or {}).get(value, value), count=count
+        )
+        for value, count in counted.most_common()
     ]
 
 
-def _tags(session: Session, wanted: rows.Filter) -> list[FacetView]:
-    return [
-        FacetView(field=f"tag:{_quoted(tag)}", title=tag, count=count)
-        for tag, count in rows.counts_by_tag(session, wanted)[:MOST_TAGS]
-    ]
-
-
-def _ratings(session: Session, wanted: rows.Filter) -> list[FacetView]:
-    counted = dict(rows.counts_by(session, wanted, Run.rating))
+def _ratings(counted: Counter[int]) -> list[FacetView]:
     good = sum(count for stars, count in counted.items() if stars >= 4)
     choices = [
         FacetView(field="rating:>=4", title="Four and up", count=good),
-        FacetView(field="rating:none", title="Not rated", count=counted.get(0, 0)),
+        FacetView(field="rating:none", title="Not rated", count=counted[0]),
     ]
     return [choice for choice in choices if choice.count]
 
 
-def _states(session: Session, wanted: rows.Filter) -> list[FacetView]:
-    facets = [
-        FacetView(field=f"state:{state}", title=STATES[state], count=count)
-        for state, count in rows.counts_by(session, wanted, Run.state)
-    ]
-    trashed = rows.Filter(words=wanted.words, conditions=wanted.conditions, in_trash=True)
-    if count := rows.total(session, trashed, stacked=False):
-        facets.append(FacetView(field="is:trash", title="In the trash", count=count))
-    return facets
+def _trash(count: int) -> list[FacetView]:
+    return [FacetView(field="is:trash", title="In the trash", count=count)] if count else []
 
 
 def _quoted(value: str) -> str:

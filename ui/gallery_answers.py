@@ -23,7 +23,7 @@ MOST_AT_ONCE = 500  # runs that one press changes
 async def search(studio: Studio, request: Request) -> dict[str, Any]:
     """A page of cards, with how many runs match on each day."""
     query = request.query_params
-    offset = number_in(request, "offset", 0)
+    offset = _offset(request)
 
     def read() -> dict[str, Any]:
         page = studio.gallery.search(
@@ -31,7 +31,7 @@ async def search(studio: Studio, request: Request) -> dict[str, Any]:
             before=query.get("before") or None,
             limit=min(max(number_in(request, "limit", MOST_CARDS), 1), MOST_CARDS),
             stacked=query.get("stacked") == "1",
-            utc_offset_min=min(max(offset, -MOST_OFFSET_MIN), MOST_OFFSET_MIN),
+            utc_offset_min=offset,
         )
         cards = [card(run) | {"family": page.families.get(run.root_id, 1)} for run in page.runs]
         return {"runs": cards, "days": page.days, "total": page.total}
@@ -41,7 +41,8 @@ async def search(studio: Studio, request: Request) -> dict[str, Any]:
 
 async def facets(studio: Studio, request: Request) -> dict[str, Any]:
     """What the runs that match can be narrowed by, each value with how many it leaves."""
-    found = await run_in_threadpool(studio.gallery.facets, request.query_params.get("q", ""))
+    query, offset = request.query_params.get("q", ""), _offset(request)
+    found = await run_in_threadpool(studio.gallery.facets, query, offset)
     return {"facets": {name: [asdict(value) for value in values] for name, values in found.items()}}
 
 
@@ -50,14 +51,11 @@ async def place(studio: Studio, request: Request) -> dict[str, Any]:
     body, visitor = await body_of(request), visitor_of(request)
     runs, notebook = ids_in(body, "runs"), str(body.get("notebook", ""))
 
-    def add() -> dict[str, Any]:
-        cells = [studio.book.add_run(notebook, run_id, visitor) for run_id in runs]
-        return {"added": [cell.id for cell in cells], "removed": []}
+    def put() -> dict[str, Any]:
+        also = body.get("also") is True
+        return dict(studio.book.place_runs(runs, notebook, visitor, also=also))
 
-    def move() -> dict[str, Any]:
-        return dict(studio.book.move_runs(runs, notebook, visitor))
-
-    return await run_in_threadpool(add if body.get("also") is True else move)
+    return await run_in_threadpool(put)
 
 
 async def unplace(studio: Studio, request: Request) -> dict[str, Any]:
@@ -79,6 +77,11 @@ async def purge(studio: Studio, request: Request) -> dict[str, Any]:
     """Delete runs that lie in the trash for good."""
     runs, visitor = ids_in(await body_of(request), "runs"), visitor_of(request)
     return {"runs": await run_in_threadpool(studio.marks.purge, runs, visitor)}
+
+
+def _offset(request: Request) -> int:
+    """How many minutes the visitor's clock is ahead of UTC."""
+    return min(max(number_in(request, "offset", 0), -MOST_OFFSET_MIN), MOST_OFFSET_MIN)
 
 
 def ids_in(body: dict[str, Any], name: str) -> list[str]:

@@ -66,7 +66,7 @@ def test_removed_cells_and_notebooks_come_back_as_they_were(studio):
 
 def test_runs_moved_to_a_notebook_stand_there_alone_and_can_go_back(studio, submit):
     run, other = submit(), studio.book.create("Other", "me")
-    moved = studio.book.move_runs([run.id], other.id, "me")
+    moved = studio.book.place_runs([run.id], other.id, "me")
     assert studio.book.cells("inbox") == []
     assert [cell.run_id for cell in studio.book.cells(other.id)] == [run.id]
     for cell in moved["added"]:
@@ -142,3 +142,12 @@ def test_cells_are_there_after_a_restart(settings, studio):
     [found] = with_new_eyes.book.cells("inbox")
     assert isinstance(found, CellView)
     assert (found.id, found.text) == (cell.id, "kept")
+
+
+def test_runs_shown_in_one_more_notebook_are_all_there_once(studio, submit):
+    runs, other = [submit().id for _ in range(3)], studio.book.create("Other", "me")
+    studio.book.add_run(other.id, runs[1], "me")
+    placed = studio.book.place_runs(runs, other.id, "me", also=True)
+    assert (len(placed["added"]), placed["removed"]) == (2, [])
+    assert sorted(cell.run_id for cell in studio.book.cells(other.id)) == sorted(runs)
+    assert len(studio.book.cells("inbox")) == 3

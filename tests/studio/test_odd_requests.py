@@ -220,5 +220,6 @@ def test_a_chain_that_goes_in_a_circle_ends(studio, submit):
         for one, other in (runs, runs[::-1]):
             run = session.get_one(Run, one.id)
             run.parent_id, run.relation, run.start_frame = other.id, "extend", 3
-            run.state = "done"
+            run.path_source = {"kind": "actions", "start": {"run": other.id, "frame": 3}}
+            run.root_id, run.state = runs[0].id, "done"
     assert len(studio.chains.chain(runs[0].id)) == 2

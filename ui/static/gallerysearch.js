@@ -70,7 +70,7 @@ export async function search(next) {
 }
 
 async function countFacets(mine) {
-  const { facets } = await get("gallery/facets", { q: query.text });
+  const { facets } = await get("gallery/facets", { q: query.text, offset: OFFSET_MIN });
   if (mine === wave) hooks.facets(facets);
 }
 
