@@ -97,9 +97,15 @@ def family_sizes(session: Session, roots: Sequence[str]) -> dict[str, int]:
 
 
 def family(session: Session, root_id: str) -> Sequence[Run]:
-    """Every run that comes from one, oldest first; none in the trash."""
-    query = select(Run).where(Run.root_id == root_id, Run.deleted_at.is_(None))
-    return session.scalars(query.order_by(Run.id)).all()
+    """Every run that comes from one, oldest first; of the trash only what others came from."""
+    found = session.scalars(select(Run).where(Run.root_id == root_id).order_by(Run.id)).all()
+    shown: list[Run] = []
+    needed: set[str | None] = set()
+    for run in reversed(found):
+        if run.deleted_at is None or run.id in needed:
+            shown.append(run)
+            needed.add(run.parent_id)
+    return shown[::-1]
 
 
 def children(session: Session, run_ids: Sequence[str]) -> dict[str, int]:

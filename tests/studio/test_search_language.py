@@ -159,3 +159,15 @@ def test_what_means_nothing_gets_a_sentence(query, words):
 def test_whatever_is_typed_is_understood_or_refused_with_a_sentence(text):
     with suppress(InvalidRequestError):
         parse(text).where()
+
+
+def test_a_family_keeps_those_in_the_trash_that_others_came_from(studio, submit):
+    runs = [submit("root")]
+    for number in range(3):
+        runs.append(submit(f"child {number}", parent_id=runs[-1].id))
+    for run in runs:
+        studio.cancel(run.id, "me")
+    studio.marks.trash([runs[1].id, runs[3].id], "me")
+    family = studio.gallery.family(runs[0].id)
+    assert [run.id for run in family] == [run.id for run in runs[:3]]
+    assert [run.deleted for run in family] == [False, True, False]
