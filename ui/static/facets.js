@@ -85,7 +85,8 @@ function valuesOf(name) {
   for (const term of terms(text)) {
     if (!term.toLowerCase().startsWith(`${name}:`) || known.has(term.toLowerCase())) continue;
     const value = term.slice(name.length + 1).replaceAll('"', "");
-    if (value) values.push({ title: value, count: null, term, on: true });
+    const title = name === "rating" ? starsInWords(value) : value;
+    if (value) values.push({ title, count: null, term, on: true });
   }
   return values.toSorted((one, other) => other.on - one.on);
 }
@@ -102,6 +103,16 @@ function drawRows(known, values) {
     if (element === spot) spot = spot.nextSibling;
     else known.list.insertBefore(element, spot);
   }
+}
+
+const STARS = ["None", "One", "Two", "Three", "Four", "Five"];
+const SIGNS = { ">=": "and up", "<=": "and below", ">": "exceeded", "<": "not reached" };
+
+// "rating:>=3" is "Three and up"; what cannot be read so stays as it was typed.
+function starsInWords(value) {
+  const [, sign, stars] = /^([<>]?=?)([0-5])$/.exec(value) ?? [];
+  if (!stars) return value;
+  return SIGNS[sign] ? `${STARS[stars]} ${SIGNS[sign]}` : `Just ${STARS[stars].toLowerCase()}`;
 }
 
 function row(known, { term, title, count, on }) {
