@@ -167,6 +167,7 @@ def test_vendored_files_are_as_published():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.slow
 def test_a_benchmark_starts_although_one_of_them_is_called_queue(path):
     done = subprocess.run(
         [sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True, check=False

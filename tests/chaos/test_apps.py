@@ -50,6 +50,7 @@ def test_two_apps_on_one_folder_make_one_run_at_a_time_and_each_takes_over(
     assert_whole(database)
 
 
+@pytest.mark.slow
 def test_fifty_pages_hear_everything_at_the_cost_of_one(database, studio, submit, start_app):
     app, costs = start_app(), []
     for count in (1, PAGES):
@@ -92,6 +93,7 @@ def statements(app, database):
     return int(eventually(lambda: file.exists() and file.read_text()))
 
 
+@pytest.mark.slow
 def test_an_app_told_to_end_inside_a_long_step_puts_the_run_back(
     database, submit, start_app, nursery
 ):

@@ -39,6 +39,7 @@ def live(database, nursery):
     return live
 
 
+@pytest.mark.slow
 def test_sixty_four_kills_lose_no_run_and_make_none_twice(database, studio, submit, nursery, live):
     draw, deaths, cancelled, places = random.Random(20261122), Counter(), set(), set()
     for how in lives(draw):

@@ -105,6 +105,7 @@ assert all(name.endswith(".safetensors") for name in left), left
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a small disk of its own")
+@pytest.mark.slow
 def test_a_disk_that_is_really_full_costs_the_video_and_no_run_for_its_caches(
     tiny_model_folder, make_request, tmp_path, out
 ):

@@ -156,6 +156,7 @@ def test_a_link_goes_and_what_it_points_to_stays(database, root, temporary, tmp_
     used=st.lists(st.integers(0, 7), max_size=6),
     old=st.sets(st.integers(0, 7)),
 )
+@pytest.mark.slow
 def test_a_picture_goes_only_when_no_run_uses_it_and_an_hour_has_passed(
     tmp_path_factory, used, old
 ):

@@ -4,7 +4,7 @@ import pytest
 from browsing import wait_until
 from made_runs import MadeRuns, first_runs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 TIMES = "[...document.querySelectorAll('#wb-compare video')].map((v) => v.currentTime)"
 FRAME = 1 / 8
 

@@ -148,6 +148,7 @@ def test_words_a_person_typed_are_shown_and_never_run(visit, photo):
     assert tab.page.title() == "Wanderbook"
 
 
+@pytest.mark.slow
 def test_a_killed_app_loses_no_queued_run_and_open_pages_catch_up(tmp_path, model, browser, photo):
     app = RunningApp(PAINTED_APP, tmp_path / "app", model).start()
     tab = Visit(browser, app.url)
@@ -228,6 +229,7 @@ def test_a_phone_reads_first_and_composes_in_a_sheet(visit, photo, scheme):
     assert not tab.scrolls_sideways()
 
 
+@pytest.mark.slow
 def test_no_width_scrolls_sideways(visit, photo):
     tab = visit()
     number = tab.generate(photo, "a lamp")
@@ -243,6 +245,7 @@ def test_no_width_scrolls_sideways(visit, photo):
 
 
 @pytest.mark.skipif(not (TINY / "wanderbook.json").exists(), reason="the bundled model is not here")
+@pytest.mark.slow
 def test_the_bundled_model_makes_a_video_of_a_photo(tmp_path, browser, photo):
     app = RunningApp(ROOT / "app.py", tmp_path / "app", TINY).start()
     tab = Visit(browser, app.url)

@@ -44,6 +44,7 @@ def test_dragging_a_run_changes_the_order_in_every_tab(visit, photo):
     ordered(page, fourth, second, third)
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_while_it_is_held_leaves_the_others_in_order(visit, photo):
     tab, other = visit(), visit()
     first, second, third, fourth = fill(tab, photo, "forever", "third", "fourth")
@@ -113,6 +114,7 @@ def test_a_waiting_run_is_changed_and_the_draft_in_work_comes_back(visit, photo)
     assert "two lamps" in row(page, waiting).inner_text()
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_while_it_is_changed_can_become_a_new_one(visit, photo):
     tab = visit()
     first, waiting = fill(tab, photo, "slowly, a lamp")
@@ -152,6 +154,7 @@ def test_a_run_is_doubled_put_first_and_removed(visit, photo):
     ordered(page, third, third + 1, second)
 
 
+@pytest.mark.slow
 def test_a_paused_queue_starts_nothing_until_it_goes_on(visit, photo):
     tab, other = visit(), visit()
     first, second = fill(tab, photo, "second")
@@ -214,6 +217,7 @@ def test_a_failed_run_says_why_and_is_tried_with_a_shorter_clip(visit, photo):
     ]
 
 
+@pytest.mark.slow
 def test_a_closed_tab_misses_nothing_and_another_browser_sees_the_same_at_once(visit, photo):
     tab = visit()
     first, second = fill(tab, photo, "second")
@@ -230,6 +234,7 @@ def test_a_closed_tab_misses_nothing_and_another_browser_sees_the_same_at_once(v
     elsewhere.cell(first, "running").get_by_text("Drawing, 2 of 6").wait_for()
 
 
+@pytest.mark.slow
 def test_a_time_that_was_said_never_grows(visit, photo):
     tab = visit()
     tab.cell(tab.generate(photo, "slowly, once"), "done")
@@ -291,6 +296,7 @@ Object.defineProperty(document, "hidden", { get: () => window.away ?? false });
 """
 
 
+@pytest.mark.slow
 def test_the_browser_tells_of_an_end_only_if_asked_to_and_only_while_away(visit, photo):
     tab = visit()
     tab.page.add_init_script(NOTIFICATIONS)

@@ -128,6 +128,7 @@ def test_a_limit_that_is_none_is_refused_where_it_was_typed(own, visit):
     assert row(tab, "Camera paths").locator(".err").count() == 0
 
 
+@pytest.mark.slow
 def test_figures_are_new_each_time_the_page_is_shown(own, visit, photo):
     tab = visit(own)
     tab.page.evaluate("location.hash = '#/'")
@@ -242,6 +243,7 @@ def test_a_visitor_sees_nothing_until_the_owners_key_is_entered(shared, visit):
     tab.page.wait_for_selector("#wb-settings .stranger")
 
 
+@pytest.mark.slow
 def test_an_owner_by_key_can_generate(shared, visit, photo):
     tab = visit(shared)
     before = tab.page.evaluate("localStorage.getItem('wanderbook.visitor')")

@@ -38,6 +38,7 @@ def test_moving_about_keeps_the_draft_and_the_back_button_works(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_no_width_of_the_queue_scrolls_sideways(visit, photo, scheme):
     tab = visit(color_scheme=scheme)
     _, number = fill(tab, photo, "a very long word: " + "wander" * 60)
@@ -48,6 +49,7 @@ def test_no_width_of_the_queue_scrolls_sideways(visit, photo, scheme):
         assert row(page, number).is_visible()
 
 
+@pytest.mark.slow
 def test_a_guest_sees_whose_runs_are_theirs_and_leaves_the_order_alone(
     tmp_path, model, browser, photo
 ):
