@@ -63,13 +63,23 @@ def open_notebook(session: Session, notebook_id: str) -> Notebook:
     return found
 
 
+def shown_alone() -> Select[Any]:
+    """Which notebook shows which run in a cell of its own: pairs of ids."""
+    own = Cell.run_id.is_not(None), Cell.deleted_at.is_(None)
+    pairs: Select[Any] = select(Cell.notebook_id, Cell.run_id)
+    return pairs.where(*own)
+
+
+def shown_in_sweeps() -> Select[Any]:
+    """Which notebook shows which run in a sweep: pairs of ids."""
+    each = func.json_each(Cell.content, "$.runs").table_valued("value")
+    pairs = select(Cell.notebook_id, each.c.value.label("run_id")).select_from(Cell)
+    return pairs.join(each, true()).where(Cell.kind == "sweep", Cell.deleted_at.is_(None))
+
+
 def shown_runs() -> Select[Any]:
     """Which notebook shows which run, alone or in a sweep: pairs of ids, each once."""
-    there = Cell.deleted_at.is_(None)
-    each = func.json_each(Cell.content, "$.runs").table_valued("value")
-    alone = select(Cell.notebook_id, Cell.run_id).where(Cell.run_id.is_not(None), there)
-    swept = select(Cell.notebook_id, each.c.value).select_from(Cell).join(each, true())
-    pairs = union(alone, swept.where(Cell.kind == "sweep", there)).subquery()
+    pairs = union(shown_alone(), shown_in_sweeps()).subquery()
     return select(pairs.c.notebook_id, pairs.c.run_id)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, exists, func, select, text, true
+from sqlalchemy import ColumnElement, String, cast, exists, func, or_, select, text, true
 from sqlalchemy.orm import Session, aliased
 
-from storage.notebooks import shown_runs
-from storage.tables import Notebook, Run
+from storage.notebooks import shown_alone, shown_in_sweeps, shown_runs
+from storage.tables import Cell, Notebook, Run
 
 MOST = 200
 DAY_S = 86_400
@@ -183,11 +183,15 @@ def in_notebook(name: str) -> Condition:
     other = aliased(Notebook)
     is_no_id = ~exists(select(1).select_from(other).where(other.id == name))
     named = (Notebook.id == name) | (is_no_id & _alike(Notebook.title, name))
-    pairs = shown_runs().subquery()
-    return Run.id.in_(
-        select(pairs.c.run_id)
-        .join(Notebook, Notebook.id == pairs.c.notebook_id)
-        .where(named, Notebook.deleted_at.is_(None))
+    open_ones = select(Notebook.id).where(named, Notebook.deleted_at.is_(None))
+    alone, swept = shown_alone(), shown_in_sweeps()
+    return or_(
+        Run.id.in_(alone.with_only_columns(Cell.run_id).where(Cell.notebook_id.in_(open_ones))),
+        Run.id.in_(
+            swept.with_only_columns(swept.selected_columns.run_id).where(
+                Cell.notebook_id.in_(open_ones)
+            )
+        ),
     )
 
 
