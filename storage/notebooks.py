@@ -11,7 +11,20 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, String, and_, cast, delete, func, or_, select, true, union
+from sqlalchemy import (
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    union,
+)
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -19,6 +32,21 @@ from storage.runs import MAX_PAGE, next_value
 from storage.tables import INBOX, Cell, Notebook, Run
 
 CLOSEST = 1e-6  # positions nearer to each other than this are numbered anew
+# Put together once: a press on Generate waits for it.
+LAST_POSITION = select(func.coalesce(func.max(Cell.position), 0.0)).where(
+    Cell.notebook_id == bindparam("notebook")
+)
+ADD_RUN_CELL = insert(Cell.metadata.tables["cells"]).values(
+    id=bindparam("cell"),
+    run_id=bindparam("run"),
+    notebook_id=bindparam("notebook"),
+    rev=bindparam("revision"),
+    position=LAST_POSITION.scalar_subquery() + 1,
+    created_at=bindparam("now"),
+    kind="run",
+    content={},
+    collapsed=False,
+)
 HIDDEN = Run.deleted_at.is_not(None)
 
 
@@ -63,11 +91,10 @@ def open_notebook(session: Session, notebook_id: str) -> Notebook:
     return found
 
 
-def shown_alone() -> Select[Any]:
+def shown_alone() -> Select[*tuple[Any, ...]]:
     """Which notebook shows which run in a cell of its own: pairs of ids."""
     own = Cell.run_id.is_not(None), Cell.deleted_at.is_(None)
-    pairs: Select[Any] = select(Cell.notebook_id, Cell.run_id)
-    return pairs.where(*own)
+    return select(Cell.notebook_id, Cell.run_id).where(*own)
 
 
 def shown_in_sweeps() -> Select[Any]:
@@ -136,19 +163,10 @@ def add_cell(
 
 def add_run_cell(session: Session, notebook_id: str, run: Run) -> None:
     """The cell of a new run, where new ones go; in the inbox where the notebook is gone."""
-    notebook_id = open_notebook(session, notebook_id).id
-    session.add(
-        Cell(
-            id=str(ULID()),
-            notebook_id=notebook_id,
-            kind="run",
-            position=_last(session, notebook_id) + 1,
-            run_id=run.id,
-            content={},
-            created_at=time.time(),
-            rev=run.rev,
-        )
-    )
+    if notebook_id != INBOX:
+        notebook_id = open_notebook(session, notebook_id).id
+    place = {"cell": str(ULID()), "run": run.id, "notebook": notebook_id, "revision": run.rev}
+    session.connection().execute(ADD_RUN_CELL, place | {"now": time.time()})
 
 
 def move(session: Session, cell: Cell, notebook: Notebook, above: str | None) -> None:

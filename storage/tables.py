@@ -78,6 +78,8 @@ class Run(Base):
     """One generation: everything that decides its pixels, where it stands, what it took."""
 
     __tablename__ = "runs"
+    # Nobody asks a new row for its computed column, and reading it back costs every press.
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": False}
     __table_args__ = (
         Index("runs_rev", "rev"),
         Index("runs_ended", "ended_at"),

@@ -159,6 +159,8 @@ class Desk:
 
     def _place_of(self, draft: Draft, visitor: str) -> str:
         """The notebook that a visitor's run goes to: one that they may change, else the inbox."""
+        if draft.notebook_id == INBOX:
+            return INBOX
         with self._database.read() as session:
             notebook = session.get(Notebook, draft.notebook_id)
         if notebook is None or not self._ownership.may_change(notebook.visitor, visitor):
