@@ -42,10 +42,3 @@ class Drafts:
         with self._database.read() as session:
             kept = session.get(KeptDraft, visitor_id(visitor))
         return DraftView(form=kept.form, parent_id=kept.parent_id) if kept else None
-
-    def clear(self, visitor: str) -> None:
-        """Forget the draft."""
-        with self._database.write() as session:
-            kept = session.get(KeptDraft, visitor_id(visitor))
-            if kept is not None:
-                session.delete(kept)

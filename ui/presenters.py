@@ -66,7 +66,7 @@ def cell(run: RunView, *, model_title: str, unit: str, fov_degrees: float) -> di
         "changes": [_change(change) for change in run.changes[:SHOWN_CHANGES]],
         "more_changes": max(0, len(run.changes) - SHOWN_CHANGES),
         "path": run.path_label,
-        "map": _map(run, unit, fov_degrees),
+        "map": path_map(run, unit, fov_degrees, CELL_MAP_SIZE),
         "length": length(run.num_frames, run.fps),
         "fps": run.fps,
         "facts": _facts(run, model_title),
@@ -160,7 +160,8 @@ def _in_a_sentence(title: str) -> str:
     return title[:1].lower() + title[1:]
 
 
-def _map(run: RunView, unit: str, fov_degrees: float) -> dict[str, Any] | None:
+def path_map(run: RunView, unit: str, fov_degrees: float, size: int) -> dict[str, Any] | None:
+    """The run's path from above; None where its poses are not known."""
     if not run.path_points:
         return None
     return top_view(
@@ -169,7 +170,7 @@ def _map(run: RunView, unit: str, fov_degrees: float) -> dict[str, Any] | None:
         label=run.path_label,
         unit=unit,
         fov_degrees=fov_degrees,
-        size=CELL_MAP_SIZE,
+        size=size,
     )
 
 

@@ -20,9 +20,10 @@ from ui.answers import body_of, visitor_of
 from ui.command_line import FIRST_FRAME, POSES, command_of, needs_poses
 from ui.family import family_tree
 from ui.forms import KEY
-from ui.presenters import present
+from ui.presenters import path_map, present
 
 RECIPE = "run.json"
+MAP_SIZE = 320  # pixels of the large top view
 
 
 async def page(studio: Studio, request: Request) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _page(studio: Studio, run_id: str) -> dict[str, Any]:
         "parent": run_page.parent_words(run) if run.parent_number is not None else "",
         "changed": run_page.changed_words(run),
         "went": run_page.how_it_went(run),
-        "map": run_page.large_map(run, card.distance_unit, card.fov_degrees),
+        "map": path_map(run, card.distance_unit, card.fov_degrees, MAP_SIZE),
         "path": run_page.path_words(run, _summary(studio, run, card)),
         "holds": run_page.holds(run, image),
         "kin": len(kin),

@@ -9,12 +9,10 @@ from typing import Any
 
 from studio.chains import Part
 from studio.views import AssetView, RunView
-from ui.drawing import top_view
 from ui.presenters import RELATIONS, check_words
 from ui.stages import KEPT_STAGE, kept
 from ui.words import duration, length
 
-MAP_SIZE = 320  # pixels of the large top view
 TIMED = {
     "opening": "Opening the model",
     "prompt": "Prompt",
@@ -88,20 +86,6 @@ def _took(run: RunView, stage: str, *, is_kept: bool) -> str:
 def _short(seconds: float) -> str:
     """Tenths below ten seconds, where they still say something."""
     return f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else duration(seconds)
-
-
-def large_map(run: RunView, unit: str, fov_degrees: float) -> dict[str, Any] | None:
-    """The path from above, in the size of the side column."""
-    if not run.path_points:
-        return None
-    return top_view(
-        run.path_points,
-        fps=run.fps,
-        label=run.path_label,
-        unit=unit,
-        fov_degrees=fov_degrees,
-        size=MAP_SIZE,
-    )
 
 
 def path_words(run: RunView, summary: str) -> str:

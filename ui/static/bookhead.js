@@ -90,7 +90,7 @@ function redraw(place, byKey) {
 }
 
 /** Write the title; a new notebook begins so. */
-export function editTitle() {
+function editTitle() {
   const { id, title } = openBook();
   const field = editInPlace(parts.title, {
     text: title,

@@ -31,13 +31,6 @@ export function clear() {
   tell();
 }
 
-/** Forget runs that are not in the grid any more. */
-export function keepOnly(ids) {
-  const gone = [...chosen.keys()].filter((id) => !ids.has(id));
-  for (const id of gone) chosen.delete(id);
-  if (gone.length) tell();
-}
-
 /** Show on a card whether it is chosen. */
 export function mark(element, card) {
   const on = chosen.has(card.id);

@@ -62,7 +62,7 @@ function slimActs(cell, acts) {
 }
 
 /** What can be done with a run that waits; the queue's own page offers the same. */
-export function queuedActs(cell, acts, act) {
+function queuedActs(cell, acts, act) {
   const more = moreMenu(`More for run ${cell.number}`, () => [
     isOwner() && ["Run next", () => acts.next(cell)],
     ["Duplicate", () => acts.duplicate(cell)],

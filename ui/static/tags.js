@@ -32,7 +32,7 @@ export function drawTags(cell) {
 }
 
 /** Every run with a tag, in the gallery. */
-export function tagAddress(tag) {
+function tagAddress(tag) {
   return addressOf("gallery", `q=${encodeURIComponent(`tag:${tag}`)}`);
 }
 
