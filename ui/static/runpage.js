@@ -9,7 +9,7 @@ import { drawFamily, showCurrent } from "./family.js";
 import { drawMarks, updateMarks } from "./marks.js";
 import { preview, showPreview, stageList } from "./progress.js";
 import { checkList, commandOf, fileList, playChain, sideFacts } from "./runparts.js";
-import { mayChange, onRun, renew } from "./runs.js";
+import { mayChange, onRun, renew, runOf } from "./runs.js";
 import { get } from "./server.js";
 import { syncPlayer } from "./syncplayer.js";
 import { usePanel } from "./usepanel.js";
@@ -45,10 +45,12 @@ async function open(id) {
 }
 
 async function load() {
-  const id = shown;
+  const [id, known] = [shown, runOf(shown)];
   try {
     const fresh = await get(`runs/${id}/page`);
     if (id !== shown) return;
+    // What was changed or heard of while the answer was on its way is newer than the answer.
+    if (runOf(id) !== known) fresh.run = runOf(id);
     const same = page && state === fresh.run.state;
     page = fresh;
     if (same) return refresh();
