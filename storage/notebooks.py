@@ -43,6 +43,7 @@ ADD_RUN_CELL = insert(Cell.metadata.tables["cells"]).values(
     rev=bindparam("revision"),
     position=LAST_POSITION.scalar_subquery() + 1,
     created_at=bindparam("now"),
+    visitor=bindparam("whose"),
     kind="run",
     content={},
     collapsed=False,
@@ -148,6 +149,7 @@ def add_cell(
     cell = Cell(
         id=str(ULID()),
         notebook_id=notebook.id,
+        visitor=_whose(session, notebook, kind, run_id, content),
         kind=kind,
         position=_position(session, notebook, above),
         run_id=run_id,
@@ -166,7 +168,22 @@ def add_run_cell(session: Session, notebook_id: str, run: Run) -> None:
     if notebook_id != INBOX:
         notebook_id = open_notebook(session, notebook_id).id
     place = {"cell": str(ULID()), "run": run.id, "notebook": notebook_id, "revision": run.rev}
-    session.connection().execute(ADD_RUN_CELL, place | {"now": time.time()})
+    whose = {"whose": run.visitor, "now": time.time()}
+    session.connection().execute(ADD_RUN_CELL, place | whose)
+
+
+def _whose(
+    session: Session,
+    notebook: Notebook,
+    kind: str,
+    run_id: str | None,
+    content: dict[str, Any] | None,
+) -> str:
+    """Whose a cell is: its run's visitor's, or that of a sweep's runs; else the notebook's."""
+    if kind == "sweep":
+        run_id = next(iter((content or {}).get("runs", ())), None)
+    run = session.get(Run, run_id) if run_id else None
+    return run.visitor if run else notebook.visitor
 
 
 def move(session: Session, cell: Cell, notebook: Notebook, above: str | None) -> None:

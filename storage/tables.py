@@ -1,4 +1,4 @@
-"""The tables: runs, what they start from, the jobs that make them, notebooks and their cells.
+"""The tables: runs, what they start from, the jobs that make them, notebooks, cells and links.
 
 Times are UNIX seconds. A run id is a ULID, so ids sort by the time of submission. A `Job` exists
 exactly while its run is queued (no worker) or running (a worker and a lease); `Run.state` is
@@ -26,6 +26,7 @@ GALLERY_COLUMNS = (
     "seed",
     "tags",
     "path_name",
+    "visitor",
 )
 PATH_NAME = (  # a preset's id; "own" for actions and poses
     "CASE WHEN json_extract(path_source, '$.kind') = 'preset' "
@@ -203,6 +204,7 @@ class Cell(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     rev: Mapped[int]
     notebook_id: Mapped[str] = mapped_column(ForeignKey("notebooks.id", ondelete="CASCADE"))
+    visitor: Mapped[str] = mapped_column(default="")  # of its runs, else of its notebook
     kind: Mapped[str]  # run, text, compare, sweep
     position: Mapped[float]
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
@@ -210,6 +212,23 @@ class Cell(Base):
     collapsed: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float]
     deleted_at: Mapped[float | None]
+
+
+class Share(Base):
+    """A link to one run or one notebook, read-only. Whoever has the token sees what it shows."""
+
+    __tablename__ = "shares"
+    __table_args__ = (Index("shares_run", "run_id"), Index("shares_notebook", "notebook_id"))
+
+    token: Mapped[str] = mapped_column(primary_key=True)  # 128 random bits
+    kind: Mapped[str]  # run, notebook
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    notebook_id: Mapped[str | None] = mapped_column(ForeignKey("notebooks.id", ondelete="CASCADE"))
+    visitor: Mapped[str] = mapped_column(default="")  # hash of the key of whoever made it
+    with_recipe: Mapped[bool] = mapped_column(default=True)  # settings, path, remix and bundle
+    created_at: Mapped[float]
+    expires_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
 
 
 class KeptDraft(Base):

@@ -1,0 +1,43 @@
+"""Links to runs and notebooks: which are live, and what they show.
+
+A link is live until it expires or is withdrawn, and while what it shows is not in the trash. A
+notebook's link shows the runs of its cells, alone, compared or in sweeps.
+"""
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from storage.tables import Cell, Notebook, Run, Share
+
+EACH = func.json_each(Cell.content, "$.runs").table_valued("value")  # of a comparison or a sweep
+
+
+def is_live(now: float) -> ColumnElement[bool]:
+    """Whether a link is neither withdrawn nor expired."""
+    return and_(Share.revoked_at.is_(None), or_(Share.expires_at.is_(None), Share.expires_at > now))
+
+
+def find(session: Session, token: str, now: float) -> Share | None:
+    """The live link of a token whose run or notebook is there."""
+    query = (
+        select(Share)
+        .outerjoin(Run, Run.id == Share.run_id)
+        .outerjoin(Notebook, Notebook.id == Share.notebook_id)
+        .where(Share.token == token, is_live(now))
+        .where(Run.deleted_at.is_(None), Notebook.deleted_at.is_(None))
+    )
+    return session.scalar(query)
+
+
+def shows(session: Session, run_id: str, now: float) -> bool:
+    """Whether a live link shows this run with its recipe, so that anybody may have come by it."""
+    run = session.get(Run, run_id)
+    if run is None or run.deleted_at is not None:
+        return False
+    named = exists(select(1).select_from(EACH).where(EACH.c.value == run_id).correlate(Cell))
+    in_it = or_(Cell.run_id == run_id, named)
+    books = select(Cell.notebook_id).join(Notebook, Notebook.id == Cell.notebook_id)
+    books = books.where(in_it, Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None))
+    wanted = or_(Share.run_id == run_id, Share.notebook_id.in_(books))
+    found = select(Share.token).where(is_live(now), Share.with_recipe, wanted).limit(1)
+    return session.scalar(found) is not None
