@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
+from storage import sight
 from storage.errors import FULL, LOCKED, DatabaseFullError, DatabaseUnavailableError
 from storage.files import DataFolder
 from storage.migrate import migrate
@@ -31,10 +32,11 @@ PRAGMAS = (
 class Database:
     """Sessions on the data folder's database; safe to share between threads."""
 
-    def __init__(self, engine: Engine, folder: DataFolder) -> None:
+    def __init__(self, engine: Engine, folder: DataFolder, seen_by: str | None = None) -> None:
         self.folder = folder
         self._engine = engine
         self._writer = engine.execution_options(writes=True)
+        self._seen_by = seen_by
 
     @classmethod
     def open(cls, root: Path) -> "Database":
@@ -44,10 +46,16 @@ class Database:
         migrate(folder)
         return cls(connect(folder.database), folder)
 
+    def seen_by(self, visitor: str) -> "Database":
+        """The same database, as far as a visitor may see it: every reading leaves out the runs,
+        cells and notebooks of others. `visitor` is the hash of their key; "" sees nothing.
+        """
+        return Database(self._engine, self.folder, visitor)
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent view of the rows; DatabaseUnavailableError where there is none now."""
-        with _in_our_terms(), Session(self._engine, expire_on_commit=False) as session:
+        with _in_our_terms(), self._session(self._engine) as session:
             yield session
 
     @contextmanager
@@ -58,10 +66,15 @@ class Database:
         """
         with (
             _in_our_terms(),
-            Session(self._writer, expire_on_commit=False) as session,
+            self._session(self._writer) as session,
             session.begin(),
         ):
             yield session
+
+    def _session(self, engine: Engine) -> Session:
+        if self._seen_by is None:
+            return Session(engine, expire_on_commit=False)
+        return sight.session(engine, self._seen_by)
 
     def watch(self) -> "Watch":
         """A cheap way to notice that anybody has committed something."""

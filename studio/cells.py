@@ -217,6 +217,7 @@ def cell_view(cell: Cell) -> CellView:
     return CellView(
         id=cell.id,
         notebook_id=cell.notebook_id,
+        visitor=cell.visitor,
         kind=cell.kind,  # type: ignore[arg-type]
         position=cell.position,
         collapsed=bool(cell.collapsed),

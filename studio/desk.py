@@ -21,6 +21,7 @@ from storage.errors import StorageError
 from storage.line import counts, places
 from storage.queue import PAUSED, Queue
 from storage.settings import read_setting
+from storage.shares import shows
 from storage.tables import INBOX, Notebook, Run
 from studio import submission
 from studio.estimate import describe
@@ -29,7 +30,7 @@ from studio.media import MediaKeys
 from studio.models import ModelShelf
 from studio.pace import Line, Pace
 from studio.run_views import RunPresenter
-from studio.views import Draft, EstimateView, Relation, RunView, StatusView
+from studio.views import Draft, EstimateView, LineView, Relation, RunView, StatusView
 from studio.workbench import read_worker
 
 TODAY_S = 24 * 3600.0
@@ -54,7 +55,8 @@ class Desk:
         keys: MediaKeys,
         pace: Pace,
     ) -> None:
-        self._database = database
+        self._database = database  # as far as whoever asks may see it
+        self._everything = database
         self._queue = queue
         self._ownership = ownership
         self._shelf = shelf
@@ -65,7 +67,7 @@ class Desk:
 
     def status(self) -> StatusView:
         """What the worker and the queue are doing, and who waits."""
-        with self._database.read() as session:
+        with self._everything.read() as session:
             worker, pause = read_worker(session), read_setting(session, PAUSED)
             line, (queued, running) = self._line(session), counts(session)
         paused = bool(pause.get("paused", False))
@@ -76,13 +78,30 @@ class Desk:
             running=running,
             paused=paused,
             pause_reason=pause.get("reason", "by hand") if paused else "",
-            line=line.waiting,
+            line=self._seen_places(line.waiting),
         )
+
+    def _seen_places(self, places: list[LineView]) -> list[LineView]:
+        """The places of runs that may be seen; they count everybody's."""
+        if self._database is self._everything or not places:
+            return places
+        with self._database.read() as session:
+            waiting = select(Run.id).where(Run.id.in_([place.id for place in places]))
+            seen = set(session.scalars(waiting))
+        return [place for place in places if place.id in seen]
 
     def run(self, run_id: str) -> RunView:
         """One run; raises InvalidRequestError where there is none."""
         with self._database.read() as session:
             return self._views(session, [row_of(session, run_id)])[0]
+
+    def origin(self, run_id: str) -> RunView | None:
+        """A run that a draft may come from: one that may be seen, or that a link shows to all."""
+        run = self._parent_of(run_id)
+        if run is None:
+            return None
+        with self._everything.read() as session:
+            return self._views(session, [run])[0]
 
     def runs(self, before: str | None = None, limit: int = 30) -> list[RunView]:
         """Newest first; `before` is the id of the last one already shown."""
@@ -98,7 +117,7 @@ class Desk:
     def queue_runs(self) -> list[RunView]:
         """What runs, what waits in order, and what ended in the last day, the latest first."""
         with self._database.read() as session:
-            line = [row_of(session, place.run_id) for place in places(session)]
+            line = [run for one in places(session) if (run := session.get(Run, one.run_id))]
             ended = rows.ended_since(session, time.time() - TODAY_S)
             return self._views(session, [*line, *ended])
 
@@ -117,7 +136,7 @@ class Desk:
         """How long the draft would take, learned from past runs."""
         guided, card = draft.guidance_scale > 1, self._shelf.find(draft.model).card
         check_length(draft.num_frames, card)
-        with self._database.read() as session:
+        with self._everything.read() as session:
             speed = self._pace.speed(session, card.name, draft.num_frames, guided=guided)
             seconds = speed.total_s(draft.num_inference_steps) if speed else None
             return describe(seconds, self._line(session).wait_s)
@@ -150,12 +169,27 @@ class Desk:
             if limited and (known := self._queue.known_or_room(client_key, visitor_id(visitor))):
                 return self.run(known)
             run = submission.make_run(
-                self._database, model, draft, client_key=client_key, visitor=visitor_id(visitor)
+                self._database,
+                model,
+                draft,
+                self._parent_of(draft.parent_id),
+                client_key=client_key,
+                visitor=visitor_id(visitor),
             )
             run.relation = relation or run.relation
             place = self._place_of(draft, visitor)
             added = self._queue.add(run, limited=limited, behind=behind, notebook_id=place)
         return self.run(added.id)
+
+    def _parent_of(self, run_id: str | None) -> Run | None:
+        """The row of a run that a draft may come from; None where it may not, or names none."""
+        if not run_id:
+            return None
+        with self._database.read() as session:
+            if seen := session.get(Run, run_id):
+                return seen
+        with self._everything.read() as session:
+            return session.get(Run, run_id) if shows(session, run_id, time.time()) else None
 
     def _place_of(self, draft: Draft, visitor: str) -> str:
         """The notebook that a visitor's run goes to: one that they may change, else the inbox."""
@@ -244,7 +278,12 @@ class Desk:
 
     def _views(self, session: Session, found: Sequence[Run]) -> list[RunView]:
         lengths = cache(self._lengths)
-        return RunPresenter(session, self._keys, self._line(session), lengths).views(found)
+        if self._database is self._everything:
+            line = self._line(session)
+        else:
+            with self._everything.read() as whole:
+                line = self._line(whole)
+        return RunPresenter(session, self._keys, line, lengths).views(found)
 
     def _lengths(self, model: str) -> tuple[int, ...]:
         try:

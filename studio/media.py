@@ -53,13 +53,18 @@ class MediaKeys:
         """The address of a file: runs/<run>/a1/video.mp4, assets/<sha256>.png, examples/..."""
         return f"{PREFIX}/media/{quote(name)}?{self._capability(name)}"
 
-    def events_url(self) -> str:
-        """The address of the event stream."""
-        return f"{PREFIX}/{EVENTS}?{self._capability(EVENTS)}"
+    def events_url(self, visitor: str) -> str:
+        """The address of a visitor's event stream; of the owner's where no visitor is named."""
+        return f"{PREFIX}/{EVENTS}?v={visitor}&{self._capability(events_name(visitor))}"
 
     def _capability(self, name: str) -> str:
         expires = (int(self._clock()) // PERIOD_S + 1) * PERIOD_S + LIFETIME_S
         return f"e={expires}&s={self.sign(name, expires)}"
+
+
+def events_name(visitor: str) -> str:
+    """What the capability of a visitor's event stream is for."""
+    return f"{EVENTS}/{visitor}"
 
 
 def _create_secret(path: Path) -> None:

@@ -11,7 +11,7 @@ from storage.search import children
 from storage.tables import Asset, Run
 from studio.media import HOVER, MediaKeys
 from studio.pace import Line
-from studio.views import SHORT_HASH, Change, RunView
+from studio.views import Change, RunView
 
 PRESET_TITLES = {preset.id: preset.title for preset in PRESETS}
 
@@ -93,7 +93,7 @@ class RunPresenter:
             error=run.error,
             created_at=run.created_at,
             attempt=run.attempt,
-            visitor=run.visitor[:SHORT_HASH],
+            visitor=run.visitor,
             wish=self._line.wishes.get(run.id, ""),  # type: ignore[arg-type]
             stopped_at=run.stopped_at,
             smaller=self._smaller(run),

@@ -74,11 +74,11 @@ class Series(Desk):
             raise InvalidRequestError(TOO_MANY.format(count=count, most=MOST))
         one_seed = submission.drawn_seed() if draft.seed is None else draft.seed
         drafts = list(_combined(replace(draft, seed=one_seed), seeds, paths, prompts))
-        model = self._shelf.find(draft.model)
+        model, parent = self._shelf.find(draft.model), self._parent_of(draft.parent_id)
         with sentences():
             runs = [
                 submission.make_run(
-                    self._database, model, one, f"{client_key}-{index}", visitor_id(visitor)
+                    self._database, model, one, parent, f"{client_key}-{index}", visitor_id(visitor)
                 )
                 for index, one in enumerate(drafts)
             ]

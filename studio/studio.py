@@ -6,7 +6,9 @@ gallery, drafts and chains have an object each. Only the worker process generate
 here imports torch.
 """
 
+import copy
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,9 @@ from studio.drafts import Drafts
 from studio.gallery import Gallery
 from studio.housekeeping import Housekeeping
 from studio.hub import Event, Hub
-from studio.identity import Ownership
+from studio.identity import Ownership, visitor_id
 from studio.marks import Marks
-from studio.media import EVENTS, HOVER, VIDEO, MediaKeys
+from studio.media import HOVER, VIDEO, MediaKeys, events_name
 from studio.models import ModelShelf
 from studio.pace import Pace
 from studio.pictures import Pictures
@@ -50,6 +52,7 @@ from studio.views import AssetView, ExampleView, ModelView, RunView
 from studio.worker import WorkerSettings
 
 REAL_RUNNER = "studio.runner:PipelineRunner"
+NOBODY = "nobody"  # who sent no key
 
 
 class Studio(Series):
@@ -76,16 +79,12 @@ class Studio(Series):
             pace=Pace(),
         )
         self.settings = settings
+        self._visitor = ""  # whose studio it is: the hash of their key; "" of the owner's
         self.threads = physical_cores()
         self._runner = runner
-        self._pictures = Pictures(database, self._keys, self._shelf)
         self._presence = Presence(settings.data_folder)
         self._supervisor = Supervisor(database, self._queue, self._worker_settings)
-        self.book = Book(database, self._ownership)
-        self.marks = Marks(database, self._ownership, self.run, time.time)
-        self.gallery = Gallery(database, self._views)
-        self.drafts = Drafts(database)
-        self.chains = Chains(database, self._keys, self._shelf, self.store_image)
+        self._look_at(database)
         self.hub = Hub(database.watch(), self.rev, self.event)
         self.housekeeping = Housekeeping(
             database,
@@ -96,6 +95,30 @@ class Studio(Series):
             status=self.status,
             threads=self.threads,
         )
+
+    def _look_at(self, database: Database) -> None:
+        """Read from this database from now on, and let every part do so."""
+        self._database = database
+        self._pictures = Pictures(database, self._keys, self._shelf)
+        self.book = Book(database, self._ownership)
+        self.marks = Marks(database, self._ownership, self.run, time.time)
+        self.gallery = Gallery(database, self._views)
+        self.drafts = Drafts(database)
+        self.chains = Chains(database, self._keys, self._shelf, self.store_image)
+
+    def seen_by(self, visitor: str) -> "Studio":
+        """The studio as whoever sent this key may see it: everything for the owner, else theirs.
+
+        What is not theirs is not there, whichever way it is asked for. Whether a person may change
+        what they see is asked anew by every method that changes something.
+        """
+        return self if self.is_owner(visitor) else self._as_visitor(visitor_id(visitor))
+
+    def _as_visitor(self, hashed: str) -> "Studio":
+        scoped = copy.copy(self)
+        scoped._visitor = hashed or NOBODY
+        scoped._look_at(self._everything.seen_by(hashed))
+        return scoped
 
     def start(self) -> None:
         """Start the worker process; call it once the page answers.
@@ -194,12 +217,14 @@ class Studio(Series):
         return self._keys.media_url(f"runs/{run.id}/a{run.attempt}/{name}")
 
     def events_url(self) -> str:
-        """The SSE address with a capability: /gradio_api/wm/events?e=…&s=…."""
-        return self._keys.events_url()
+        """The SSE address with a capability: /gradio_api/wm/events?v=…&e=…&s=…."""
+        return self._keys.events_url(self._visitor)
 
-    def may_follow(self, expires: str, signature: str) -> bool:
-        """Whether the capability of an SSE address is good."""
-        return self._keys.verify(EVENTS, expires, signature)
+    def follower(self, visitor: str, expires: str, signature: str) -> "Studio | None":
+        """The studio as an SSE address may follow it; None where its capability is not good."""
+        if not self._keys.verify(events_name(visitor), expires, signature):
+            return None
+        return self._as_visitor(visitor) if visitor else self
 
     def diagnose(self, run_id: str, visitor: str) -> str:
         """The log of a failed run, for whoever may change it; empty where there is none."""
@@ -216,6 +241,21 @@ class Studio(Series):
         rev, runs = self.changes(after_rev)
         cells, notebooks = self.book.changes(after_rev, rev)
         return Event(rev=rev, runs=runs, cells=cells, notebooks=notebooks, status=self.status())
+
+    def narrowed(self, event: Event) -> Event:
+        """An event of the whole notebook, as far as whoever looks may see what it tells of."""
+        if self._database is self._everything:
+            return event
+        mine = [run.id for run in event.runs if run.visitor == self._visitor]
+        known = {run.id: run for run in self.runs_named(mine)} if mine else {}
+        told = event.notebooks is not None
+        return Event(
+            rev=event.rev,
+            runs=[known[run_id] for run_id in mine if run_id in known],
+            cells=[cell for cell in event.cells if cell.visitor == self._visitor],
+            notebooks=self.book.all() if told else None,
+            status=replace(event.status, line=self._seen_places(event.status.line)),
+        )
 
     def _worker_settings(self) -> WorkerSettings:
         return WorkerSettings(

@@ -56,10 +56,15 @@ def path_points(path: CameraPath) -> list[list[float]]:
     return [[round(float(number), 4) for number in point] for point in points_F4]
 
 
-def make_run(database: Database, model: Model, draft: Draft, client_key: str, visitor: str) -> Run:
+def make_run(
+    database: Database,
+    model: Model,
+    draft: Draft,
+    parent: Run | None,
+    client_key: str,
+    visitor: str,
+) -> Run:
     """A row that is ready to be queued; its camera path is already among the assets."""
-    with database.read() as session:
-        parent = session.get(Run, draft.parent_id) if draft.parent_id else None
     fields, run_id = deciding_fields(database, model, draft), str(ULID())
     return Run(
         id=run_id,

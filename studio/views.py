@@ -148,7 +148,7 @@ class RunView:
     error: str  # a sentence, when failed or cancelled
     created_at: float
     attempt: int
-    visitor: str  # the beginning of its visitor's hash, so that a page can mark its own; "" of none
+    visitor: str  # the hash of its visitor's key; "" of none
     wish: Wish  # what the person asked of a run that is being made
     stopped_at: int | None  # the step after which it was stopped early and kept
     smaller: int | None  # frames of the next shorter clip, for a run that failed
@@ -195,6 +195,7 @@ class CellView:
 
     id: str
     notebook_id: str
+    visitor: str  # the hash of whose it is
     kind: CellKind
     position: float
     collapsed: bool

@@ -1,7 +1,7 @@
 """The endpoints for programs: submit, status, cancel, get_run, list_runs.
 
 A program says who it is with the header `x-wanderbook-visitor`, any secret of its own that is long
-enough not to be guessed; without it, it may look and submit but cancel nothing. Nothing that comes
+enough not to be guessed; it sees the runs of that key, and the owner's sees all. Nothing that comes
 in is trusted, whatever type Gradio was told: what cannot be run is refused with a sentence.
 `docs/api.md` shows them in use.
 """
@@ -30,6 +30,10 @@ MOST_RUNS = 100
 LONGEST_KEY = 200  # characters of a client key
 SHA256 = re.compile("[0-9a-f]{64}")
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold halves of characters, files cannot
+NO_KEY = (
+    "Say whose run it is: send a secret of your own in the header x-wanderbook-visitor, "
+    "and the same one to see the run."
+)
 NO_PICTURE = "The image must be a picture file, sent with handle_file, or the image of a run."
 PRESET_IDS = tuple(preset.id for preset in PRESETS)
 
@@ -85,10 +89,14 @@ class Endpoints:
                 card.guidance_scale if guidance is None else guidance,
                 model,
             ]
-            run = self._studio.submit(read_draft(values, parent_id=None), key, visitor)
+            draft = read_draft(values, parent_id=None)
+            seen = self._studio.seen_by(visitor)
+            if not (visitor or seen.is_owner(visitor)):
+                raise InvalidRequestError(NO_KEY)
+            run = seen.submit(draft, key, visitor)
             return run_of(run, self._base(request))
 
-    def status(self, run: str) -> Status:
+    def status(self, run: str, request: gr.Request) -> Status:
         """Where a run stands; a run that is not in the notebook is an error, never done.
 
         Parameters:
@@ -97,7 +105,7 @@ class Endpoints:
             state, stage, step of total, place in the queue, seconds left
         """
         with _sentences():
-            return status_of(self._studio.run(_text(run, "run")))
+            return status_of(self._seen(request).run(_text(run, "run")))
 
     def cancel(self, run: str, request: gr.Request) -> Status:
         """Cancel a run of one's own: at once where it waits, within a step where it is drawn.
@@ -108,7 +116,8 @@ class Endpoints:
             where it stands now; a running one ends as cancelled a moment later
         """
         with _sentences():
-            return status_of(self._studio.cancel(_text(run, "run"), _visitor(request)))
+            seen, visitor = self._seen(request), _visitor(request)
+            return status_of(seen.cancel(_text(run, "run"), visitor))
 
     def get_run(self, run: str, request: gr.Request) -> Run:
         """A run with its settings and, once it is done, the address of its video.
@@ -119,7 +128,7 @@ class Endpoints:
             the run
         """
         with _sentences():
-            return run_of(self._studio.run(_text(run, "run")), self._base(request))
+            return run_of(self._seen(request).run(_text(run, "run")), self._base(request))
 
     def list_runs(
         self, request: gr.Request, before: str | None = None, limit: int = 20
@@ -135,9 +144,14 @@ class Endpoints:
         with _sentences():
             if isinstance(limit, bool) or not isinstance(limit, int):
                 raise InvalidRequestError("The limit must be a whole number.")
-            known = None if before is None else self._studio.run(_text(before, "run")).id
-            found = self._studio.runs(known, max(1, min(limit, MOST_RUNS)))
+            seen = self._seen(request)
+            known = None if before is None else seen.run(_text(before, "run")).id
+            found = seen.runs(known, max(1, min(limit, MOST_RUNS)))
             return [run_of(run, self._base(request)) for run in found]
+
+    def _seen(self, request: gr.Request) -> Studio:
+        """The studio as far as the caller may see it."""
+        return self._studio.seen_by(_visitor(request))
 
     def _picture(self, image: Any) -> str:
         """The hash of the first frame: of a file that was sent, or of one kept before."""
@@ -187,7 +201,7 @@ def _sentences() -> Iterator[None]:
 
 
 def _visitor(request: gr.Request) -> str:
-    """Who asks to change something; empty for nobody in particular, and never another web page."""
+    """Who asks; empty for nobody in particular, and never another web page."""
     if not is_same_origin(request.request):
         raise InvalidRequestError("This request comes from another page.")
     return str(request.headers.get(VISITOR_HEADER, ""))

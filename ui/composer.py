@@ -153,7 +153,8 @@ def _connect(studio: Studio, composer: Composer) -> None:
     )
 
     def fill_back(event: gr.EventData) -> list[Any]:
-        return fill_again(studio, event._data["form"], event._data["parent_id"])
+        sent = event._data
+        return fill_again(seen_in(studio, sent), sent["form"], sent["parent_id"])
 
     composer.head.again(fill_back, None, composer.filled, **QUICK)
     advised = [image, length, steps, guidance, composer.note]
@@ -168,7 +169,7 @@ def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
     edits = None
     try:
         sent = read_ticket(ticket)
-        edits = sent.edits
+        studio, edits = studio.seen_by(sent.visitor), sent.edits
         draft = replace(read_draft(form, sent.parent_id), notebook_id=sent.notebook_id)
         if edits is not None:
             run = studio.edit(edits, draft, sent.visitor)
@@ -179,6 +180,12 @@ def submit(studio: Studio, *values: Any) -> tuple[dict[str, Any], str]:
         late = edits is not None and not field and _has_started(studio, edits)
         return {**answer, "error": str(error), "field": field, "late": late}, seed
     return {**answer, "run": present(studio, run)}, str(run.seed) if sent.keep_seed else ""
+
+
+def seen_in(studio: Studio, sent: Any) -> Studio:
+    """The studio as whoever sent a Gradio event may see it: its data carries the visitor's key."""
+    visitor = sent.get("visitor")
+    return studio.seen_by(visitor if isinstance(visitor, str) else "")
 
 
 def _has_started(studio: Studio, run_id: str) -> bool:

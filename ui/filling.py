@@ -91,8 +91,9 @@ def _marked(
     studio: Studio, kept: dict[str, Any], parent_id: Any, *, edit: bool = False
 ) -> list[Any]:
     """A draft of one's own, with what differs from its parent marked."""
-    if isinstance(parent_id, str):
-        before, _, parent = _taken_from(studio, studio.run(parent_id))
+    origin = studio.origin(parent_id) if isinstance(parent_id, str) else None
+    if origin is not None:
+        before, _, parent = _taken_from(studio, origin)
         parent |= {"editing": edit}
     else:
         before, parent = clean_form(studio.card()), None

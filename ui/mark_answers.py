@@ -135,12 +135,8 @@ def _refreshed(studio: Studio, draft: DraftView) -> dict[str, Any]:
             form["image"] = image | image_value(studio.image(str(image.get("sha256"))))
         except SanaWMError:
             form["image"] = None
-    try:
-        if parent is not None:
-            studio.run(parent)
-    except SanaWMError:
-        parent = None
-    return {"form": form, "parent_id": parent}
+    known = studio.origin(parent) if parent is not None else None
+    return {"form": form, "parent_id": parent if known else None}
 
 
 def _form_in(body: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

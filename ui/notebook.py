@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.studio import Studio
-from ui.composer import QUICK, Composer
+from ui.composer import QUICK, Composer, seen_in
 from ui.filling import fill_from, fill_on, fill_with
 from ui.static_files import mount
 
@@ -24,18 +24,21 @@ def build_notebook(studio: Studio, composer: Composer, storage: str) -> None:
     )
 
     def remix(event: gr.EventData) -> list[Any]:
-        return fill_from(studio, str(event._data["id"]))
+        sent = event._data
+        return fill_from(seen_in(studio, sent), str(sent["id"]))
 
     def edit(event: gr.EventData) -> list[Any]:
-        return fill_from(studio, str(event._data["id"]), edit=True)
+        sent = event._data
+        return fill_from(seen_in(studio, sent), str(sent["id"]), edit=True)
 
     def use(event: gr.EventData) -> list[Any]:
         sent = event._data
-        draft = sent["form"], sent["parent_id"]
-        return fill_with(studio, sent["id"], sent["fields"], *draft, edit=sent["editing"])
+        draft, seen = (sent["form"], sent["parent_id"]), seen_in(studio, sent)
+        return fill_with(seen, sent["id"], sent["fields"], *draft, edit=sent["editing"])
 
     def extend(event: gr.EventData) -> list[Any]:
-        return fill_on(studio, event._data["id"], event._data["frame"])
+        sent = event._data
+        return fill_on(seen_in(studio, sent), sent["id"], sent["frame"])
 
     book.remix(remix, None, composer.filled, **QUICK)
     book.edit(edit, None, composer.filled, **QUICK)

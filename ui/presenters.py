@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from studio.hub import Event
 from studio.studio import Studio
-from studio.views import CellView, Change, RunView, StatusView
+from studio.views import SHORT_HASH, CellView, Change, RunView, StatusView
 from ui.drawing import top_view
 from ui.markdown import nodes
 from ui.stages import kept, percent, stages
@@ -41,6 +41,7 @@ RELATIONS = {
     "extend": "continues",
     "check": "check of",
 }
+ELSEWHERE = "a run that is not here"
 PAUSES = {
     "": "The queue is paused.",
     "by hand": "The queue is paused.",
@@ -76,7 +77,7 @@ def cell(run: RunView, *, model_title: str, unit: str, fov_degrees: float) -> di
         "status": _status(run),
         "eta_s": _rounded(run.eta_s),
         "attempt": run.attempt,
-        "visitor": run.visitor,
+        "visitor": run.visitor[:SHORT_HASH],
         "wish": run.wish,
         "can_keep": run.state == "running" and run.stage not in ("decoding", "saving"),
         "smaller": length(run.smaller, run.fps) if run.smaller else "",
@@ -122,8 +123,10 @@ def _rounded(seconds: float | None) -> float | None:
 
 def _relation(run: RunView) -> dict[str, Any] | None:
     """What a run is to its parent; the frame is counted from 1, as the player counts."""
-    if run.parent_id is None or run.parent_number is None:
+    if run.parent_id is None:
         return None
+    if run.parent_number is None:  # deleted for good, or another's that was shared
+        return {"text": f"{RELATIONS[run.relation]} {ELSEWHERE}", "id": "", "number": None}
     return {
         "text": RELATIONS[run.relation],
         "id": run.parent_id,

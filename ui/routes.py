@@ -55,7 +55,8 @@
     GET  static/{version}/{name}        scripts and styles
 
 JSON routes ask for the visitor's key in a header, which no foreign page can send unasked; those
-that change something also check where the request comes from. Errors are {"error", "field"}.
+that change something also check where the request comes from. Each answer is given a studio that
+holds only what that visitor may see. Errors are {"error", "field"}.
 """
 
 from collections.abc import Awaitable, Callable
@@ -171,7 +172,8 @@ def _json_route(studio: Studio, path: str, answer: Answer, method: str) -> Route
         if refusal := _refusal(request):
             return _json({"error": refusal, "field": ""}, 403)
         try:
-            return _json(await answer(studio, request), 200)
+            seen = studio.seen_by(request.headers[VISITOR_HEADER])
+            return _json(await answer(seen, request), 200)
         except InvalidRequestError as error:
             return _json({"error": str(error), "field": error.field}, 422)
         except SanaWMError as error:

@@ -2,7 +2,8 @@
 
 Each event is `change` with {"rev", "runs", "cells", "state"} and, where any changed, "notebooks";
 its id is the revision, so a page that reconnects says how far it was. EventSource can send no
-header; its address carries the permission.
+header; its address says whose page it is and carries the permission. Visitors hear of what is
+theirs alone; the line of the queue they hear of as a number.
 """
 
 import asyncio
@@ -26,35 +27,40 @@ HEADERS = {
 
 
 class Stream:
-    """The events of a studio as text; pages that get the same event share the making of it."""
+    """The events of a studio as text; pages of one visitor share the making of it."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._newest: tuple[Event, asyncio.Future[bytes]] | None = None
+        self._event: Event | None = None  # the newest one, and its text for each visitor
+        self._texts: dict[str, asyncio.Future[bytes]] = {}
 
     async def respond(self, request: Request) -> Response:
         """Follow the notebook until the page goes away."""
         query = request.query_params
-        if not self._studio.may_follow(query.get("e", ""), query.get("s", "")):
+        visitor = query.get("v", "")
+        seen = self._studio.follower(visitor, query.get("e", ""), query.get("s", ""))
+        if seen is None:
             return Response("This address has expired.", 403)
         if self._studio.hub.is_full:
             return Response("Too many pages are open.", 503)
-        body = self._lines(_revision(request))
+        body = self._lines(seen, visitor, _revision(request))
         return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
 
-    async def _lines(self, after: int | None) -> AsyncIterator[bytes]:
+    async def _lines(self, seen: Studio, visitor: str, after: int | None) -> AsyncIterator[bytes]:
         async for event in self._studio.hub.follow(after):
-            yield await self._text(event) if event else PING
+            yield await self._text(event, seen, visitor) if event else PING
 
-    async def _text(self, event: Event) -> bytes:
-        if self._newest is None or self._newest[0] is not event:
-            making = asyncio.ensure_future(run_in_threadpool(_line, self._studio, event))
-            self._newest = (event, making)
-        return await asyncio.shield(self._newest[1])  # a page that leaves spoils it for nobody
+    async def _text(self, event: Event, seen: Studio, visitor: str) -> bytes:
+        if self._event is not event:
+            self._event, self._texts = event, {}
+        if visitor not in self._texts:
+            making = asyncio.ensure_future(run_in_threadpool(_line, seen, event))
+            self._texts[visitor] = making
+        return await asyncio.shield(self._texts[visitor])  # a page that leaves spoils it for nobody
 
 
-def _line(studio: Studio, event: Event) -> bytes:
-    value = present_event(studio, event)
+def _line(seen: Studio, event: Event) -> bytes:
+    value = present_event(seen, seen.narrowed(event))
     return f"event: change\nid: {event.rev}\ndata: {json.dumps(value)}\n\n".encode()
 
 

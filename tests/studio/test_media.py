@@ -77,6 +77,7 @@ def test_a_studio_gives_out_only_what_it_signed(studio, database):
     (database.folder.root / "app.db").touch()
     assert studio.media_file("app.db", "9999999999", "0" * 32) is None
     expires, signature = capability(studio.events_url())
-    assert studio.may_follow(expires, signature)
-    assert not studio.may_follow(expires, signature[:-1])
+    assert studio.follower("", expires, signature) is studio
+    assert studio.follower("", expires, signature[:-1]) is None
+    assert studio.follower("a" * 32, expires, signature) is None  # another's, of the same time
     assert studio.media_file("events", expires, signature) is None

@@ -216,8 +216,11 @@ def test_a_visitor_cancels_what_is_theirs_and_nothing_else(submit, ask, blocked)
     run = submit(prompt="mine")
 
     for stranger in ("berta", ""):
-        with pytest.raises(AppError, match="Only whoever started this run"):
-            ask("/cancel", stranger, run=run["id"])
+        for endpoint in ("/cancel", "/status", "/get_run"):
+            with pytest.raises(AppError, match="not in the notebook"):
+                ask(endpoint, stranger, run=run["id"])
+        listed = ask("/list_runs", stranger)
+        assert all(one["id"] != run["id"] for one in listed)
     assert ask("/status", run=run["id"])["state"] == "queued"
     assert ask("/cancel", run=run["id"])["state"] == "cancelled"
     assert "Cancelled" in ended(ask, run)["error"]
@@ -229,12 +232,10 @@ def test_the_owner_cancels_everything(submit, ask, blocked):
     assert ask("/cancel", OWNER_KEY, run=run["id"])["state"] == "cancelled"
 
 
-def test_a_nameless_program_may_submit_and_look_but_cancel_nothing(submit, ask, blocked):
-    run = submit("")
-
-    assert ask("/get_run", "", run=run["id"])["state"] == "queued"
-    with pytest.raises(AppError, match="Only whoever started"):
-        ask("/cancel", "", run=run["id"])
+def test_a_nameless_program_is_asked_for_a_key_and_sees_nothing(submit, ask, blocked):
+    with pytest.raises(AppError, match="x-wanderbook-visitor"):
+        submit("")
+    assert ask("/list_runs", "") == []
 
 
 def test_only_so_many_runs_of_a_visitor_may_wait_and_as_many_of_the_owner_as_fit(
@@ -355,7 +356,8 @@ def test_no_file_of_this_computer_can_be_taken_for_a_picture(app, photo):
 
     def send(path, **extra):
         sent = {"data": [{"path": str(path), **extra}, *rest]}
-        return httpx.post(f"{app.url}/gradio_api/run/submit", json=sent)
+        key = {"x-wanderbook-visitor": "a program"}
+        return httpx.post(f"{app.url}/gradio_api/run/submit", json=sent, headers=key)
 
     marked = {"meta": {"_type": "gradio.FileData"}}
     for path in (picture, f"{app.folder}/gradio/../model/examples/{picture.name}"):
@@ -393,7 +395,8 @@ def test_no_private_event_changes_what_belongs_to_others(app, submit, ask, block
 def test_the_form_of_a_waiting_run_can_be_saved_by_whoever_submitted_it_alone(
     app, submit, ask, blocked
 ):
-    run = submit("anna" * 8, prompt="hers")
+    hers = "anna" * 8
+    run = submit(hers, prompt="hers")
     page = httpx.get(f"{app.url}/config").json()
     inner = [event for event in page["dependencies"] if event["api_visibility"] == "private"]
     [generate] = [event for event in inner if event["backend_fn"] and len(event["inputs"]) == 10]
@@ -404,10 +407,10 @@ def test_the_form_of_a_waiting_run_can_be_saved_by_whoever_submitted_it_alone(
         sent = {"data": [*form, ticket(run["id"], visitor)], "fn_index": generate["id"]}
         return httpx.post(f"{app.url}/gradio_api/run/predict", json=sent).json()["data"][0]
 
-    assert "Only whoever started this run" in save("berta" * 8)["error"]
-    assert ask("/get_run", run=run["id"])["prompt"] == "hers"
-    assert "error" not in save("anna" * 8)
-    assert ask("/get_run", run=run["id"])["prompt"] == "taken"
+    assert "not in the notebook" in save("berta" * 8)["error"]
+    assert ask("/get_run", hers, run=run["id"])["prompt"] == "hers"
+    assert "error" not in save(hers)
+    assert ask("/get_run", hers, run=run["id"])["prompt"] == "taken"
 
 
 def ticket(run, visitor="stranger" * 4):

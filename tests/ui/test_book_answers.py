@@ -183,15 +183,16 @@ def test_what_cannot_be_done_is_a_sentence(client, path, body):
     refused(client, path, body)
 
 
-def test_only_whoever_made_a_notebook_changes_it_and_everybody_reads_it(client, book, for_guests):
+def test_only_whoever_made_a_notebook_sees_and_changes_it(client, book, for_guests):
     cell = add(client, book, "words")["id"]
 
     mine = {one["id"]: one["may_change"] for one in read(client, "books")["notebooks"]}
     others = client.get(f"{WM}/books", headers=STRANGER).json()["notebooks"]
 
     assert mine == {"inbox": False, book: True}
-    assert not any(one["may_change"] for one in others)
-    assert client.get(f"{WM}/books/{book}/cells", headers=STRANGER).json()["cells"]
+    assert {one["id"]: one["may_change"] for one in others} == {"inbox": False}
+    for path in (f"books/{book}", f"books/{book}/cells", f"books/{book}/outline"):
+        assert client.get(f"{WM}/{path}", headers=STRANGER).status_code == 422
     for path, body in [
         (f"books/{book}", {"title": "Mine"}),
         (f"books/{book}/trash", {}),
@@ -201,5 +202,5 @@ def test_only_whoever_made_a_notebook_changes_it_and_everybody_reads_it(client, 
         (f"cells/{cell}/move", {"above": None}),
         (f"cells/{cell}/remove", {}),
     ]:
-        assert "Only whoever made" in refused(client, path, body, headers=STRANGER)
+        assert "is not there any more" in refused(client, path, body, headers=STRANGER)
     assert shown(client, book) == ["words"]

@@ -118,7 +118,7 @@ def test_only_its_owner_marks_a_run(studio, client, run, for_guests):
     for path, body in attempts:
         answer = post(client, path, **body)
         assert answer.status_code == 422, path
-        assert answer.json()["error"] == "Only whoever started this run can change it."
+        assert answer.json()["error"] == "This run is not in the notebook."
     kept = studio.run(run)
     assert (kept.rating, kept.note, kept.tags, kept.deleted) == (2, "", [], False)
 

@@ -115,7 +115,7 @@ def test_only_whoever_started_a_run_reads_its_log(client, studio, three, for_gue
 
     assert own.json() == {"text": ""}
     assert others.status_code == 422
-    assert "Only whoever started" in others.json()["error"]
+    assert "not in the notebook" in others.json()["error"]
 
 
 @pytest.mark.parametrize("path", ["queue/pause", "queue/resume", "runs/{}/next", "runs/{}/move"])

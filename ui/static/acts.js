@@ -4,7 +4,7 @@ import { announce } from "./dom.js";
 import { aimAt, makeRoom } from "./drafts.js";
 import { putAside } from "./edit.js";
 import { hold, placeNew, renew } from "./runs.js";
-import { Refusal, get, post, randomKey } from "./server.js";
+import { Refusal, get, post, randomKey, visitor } from "./server.js";
 import { toast } from "./toasts.js";
 import { done } from "./undo.js";
 import { openLog } from "./log.js";
@@ -14,7 +14,7 @@ let show = () => {};
 
 /** Connect the acts to the form's events and to the notebook. */
 export function connectActs(trigger, showRun) {
-  ask = trigger;
+  ask = (event, data) => trigger(event, { ...data, visitor: visitor() });
   show = showRun;
 }
 

@@ -145,7 +145,8 @@ function relation(cell) {
 export function origin({ relation: { text, id, number, frame }, check }) {
   const from = Number.isInteger(frame) ? ` from frame ${frame}` : "";
   const found = check && h("span", { class: "checked", title: check }, checked(check));
-  return h("span", null, `${text} `, h("a", { href: `#run-${id}` }, String(number)), from, found && ": ", found);
+  const link = id && h("a", { href: `#run-${id}` }, String(number));
+  return h("span", null, link ? `${text} ` : text, link, from, found && ": ", found);
 }
 
 // The page of the run says the whole sentence.

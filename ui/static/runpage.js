@@ -217,7 +217,7 @@ function actsOf(run) {
   );
   const { relation } = run;
   const beside =
-    relation &&
+    relation?.id &&
     h(
       "a",
       { class: "btn quiet", href: addressOf("compare", `${relation.id},${run.id}`) },

@@ -20,7 +20,7 @@ function factList(rows) {
 export function sideFacts(page) {
   const { run } = page;
   const { relation } = run;
-  const parent = relation && [
+  const parent = relation?.id && [
     page.parent,
     [
       h("a", { href: addressOf("run", relation.id) }, `run ${relation.number}`),
