@@ -24,6 +24,10 @@ class DatabaseFullError(DatabaseUnavailableError):
     """There is no room for what was to be written."""
 
 
+class BackupError(StorageError):
+    """A backup cannot be made or restored."""
+
+
 class QueueFullError(StorageError):
     """Too many runs are waiting already."""
 

@@ -63,13 +63,18 @@ def backup(folder: DataFolder, label: str) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     copy = folder.backups / f"app-{stamp}-{label}.db"
     unfinished = copy.with_suffix(".tmp")
-    with (
-        closing(sqlite3.connect(folder.database)) as source,
-        closing(sqlite3.connect(unfinished)) as target,
-    ):
-        source.backup(target)
+    copy_database(folder.database, unfinished)
     unfinished.replace(copy)
     return copy
+
+
+def copy_database(database: Path, target: Path) -> None:
+    """One moment of a database that may be in use, as a file of its own."""
+    with (
+        closing(sqlite3.connect(database)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
 
 
 def _refuse_newer(current: str) -> None:

@@ -1,7 +1,8 @@
-"""Upkeep of the notebook from a terminal: python -m studio rescan|backup|doctor.
+"""Upkeep of the notebook from a terminal: python -m studio rescan|backup|restore|doctor.
 
     rescan   adds to the database the runs whose folders have no row
-    backup   copies the database, also while the program runs
+    backup   writes the whole notebook into one file, also while the program runs
+    restore  makes a notebook of such a file, in an empty data folder
     doctor   names everything that is wrong, and changes nothing
 
 The exit code is 0 when all is well and 1 when something was found.
@@ -9,10 +10,11 @@ The exit code is 0 when all is well and 1 when something was found.
 
 import argparse
 import sys
+from pathlib import Path
 
+from storage import archive
 from storage.database import Database
 from storage.errors import StorageError
-from storage.migrate import backup
 from storage.upkeep import examine, rescan
 from studio.settings import Settings
 
@@ -20,14 +22,27 @@ from studio.settings import Settings
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m studio", description="Notebook upkeep.")
-    parser.add_argument("command", choices=["rescan", "backup", "doctor"])
-    command = parser.parse_args(arguments).command
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("rescan", help="add to the database what lies in the folder alone")
+    saving = commands.add_parser("backup", help="write the whole notebook into one file")
+    saving.add_argument("file", type=Path, nargs="?", help="default: in the data folder's backups")
+    restoring = commands.add_parser("restore", help="make a notebook of a backup")
+    restoring.add_argument("file", type=Path)
+    commands.add_parser("doctor", help="name everything that is wrong")
+    options = parser.parse_args(arguments)
+    root = Settings.from_environment().data_folder
     try:
-        database = Database.open(Settings.from_environment().data_folder)
+        if options.command == "restore":
+            return _restore(options.file, root)
+        database = Database.open(root)
     except StorageError as error:
         return _say([str(error)], good=False)
     try:
-        return {"rescan": _rescan, "backup": _backup, "doctor": _doctor}[command](database)
+        if options.command == "backup":
+            return _backup(database, options.file)
+        return {"rescan": _rescan, "doctor": _doctor}[options.command](database)
+    except StorageError as error:
+        return _say([str(error)], good=False)
     finally:
         database.close()
 
@@ -37,8 +52,16 @@ def _rescan(database: Database) -> int:
     return _say([*problems, f"{added} runs added."], good=not problems)
 
 
-def _backup(database: Database) -> int:
-    return _say([f"The database is copied to {backup(database.folder, 'by-hand')}."], good=True)
+def _backup(database: Database, output: Path | None) -> int:
+    output = output or archive.default_place(database.folder)
+    count = archive.make(database.folder, output)
+    return _say([f"{count} files of the notebook are in {output}."], good=True)
+
+
+def _restore(file: Path, root: Path) -> int:
+    count = archive.restore(file, root)
+    Database.open(root).close()  # brought to this program's schema
+    return _say([f"{count} files of the notebook are in {root}."], good=True)
 
 
 def _doctor(database: Database) -> int:

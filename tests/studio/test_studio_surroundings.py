@@ -83,7 +83,13 @@ def test_upkeep_from_a_terminal(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "0 runs added." in said
     assert "All is well" in said
-    assert len(list((tmp_path / "backups").glob("*.db"))) == 1
+    [kept] = (tmp_path / "backups").iterdir()
+
+    assert main(["restore", str(kept)]) == 1
+    assert "is not empty" in capsys.readouterr().err
+    monkeypatch.setenv("WANDERBOOK_DATA", str(tmp_path / "elsewhere"))
+    assert main(["restore", str(kept)]) == 0
+    assert main(["doctor"]) == 0
 
 
 def test_the_doctor_names_a_lost_file_and_its_exit_code_says_so(settings, capsys, monkeypatch):
