@@ -14,9 +14,10 @@ from typing import NoReturn
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
-from sanawm.errors import ModelFilesMissingError
+from sanawm.errors import InvalidRequestError, ModelFilesMissingError
 from storage.database import Database
 from storage.errors import StorageError
+from studio.owner_key import with_owner_key
 from studio.settings import Settings
 from studio.studio import Studio
 from ui.serving import Place, serve
@@ -25,18 +26,21 @@ from ui.serving import Place, serve
 def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM, then end in order: worker, page, database."""
     options = _parse(arguments)
-    settings = Settings.from_environment()
+    chosen = Settings.from_environment()
     place = Place.choose(options.host, options.port, options.share)
     ended = _end_on_signals()
     try:
+        settings = with_owner_key(chosen, local=place.is_local)
         database = Database.open(settings.data_folder)
         studio = Studio(settings, database, local_owner=place.is_local)
         page, address = serve(studio, place)
     except ModelFilesMissingError as error:
         return _refuse(error, 4)
-    except (StorageError, OSError) as error:
+    except (InvalidRequestError, StorageError, OSError) as error:
         return _refuse(error, 2)
     sys.stdout.write(f"Wanderbook is open at {address}\n")
+    if settings.owner_key != chosen.owner_key:  # whoever chose one knows it
+        sys.stdout.write(f"Owner's address: {address}#owner={settings.owner_key}\n")
     sys.stdout.flush()
     studio.start()
     ended.wait()

@@ -1,7 +1,8 @@
 """Where the page is served, who owns it there, and how Gradio is told.
 
-On a loopback address that is not shared, whoever sees the page is the local user. On a Hugging
-Face Space the address is fixed and the disk may forget; the page says so in one line.
+On a loopback address that is neither shared nor behind a proxy, whoever sees the page is the local
+user. On a Hugging Face Space the address is fixed and the disk may forget; the page says so in one
+line.
 """
 
 import os
@@ -11,18 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from gradio.utils import get_upload_folder
+from starlette.types import ASGIApp
 
 from studio.settings import PERSISTENT_DISK
 from studio.studio import Studio
+from ui.doors import Doors, doors_first
+from ui.floods import Floods
+from ui.hosts import LOOPBACK, Hosts, public_names
 from ui.page import build_page
 from ui.routes import build_routes
 from ui.static_files import FOLDER, style_links
 from ui.theme import build_theme
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SPACE_PORT = 7860
+HUGGING_FACE = "https://huggingface.co"  # shows a Space in a frame
 ICON = FOLDER / "icon.svg"
 QUEUE_LOOK_S = 0.02  # Gradio looks for events each millisecond: half the cost of an idle page
 WAITING_EVENTS = 64  # Gradio's own queue holds none of our work; this bounds what others put there
@@ -36,6 +40,8 @@ class Place:
     port: int | None = None  # None: the first free one from 7860 on
     share: bool = False
     space: bool = False
+    names: frozenset[str] = frozenset()  # others reach it by
+    prefixed: bool = False  # a proxy shows it below a path of its own
 
     @classmethod
     def choose(
@@ -46,14 +52,18 @@ class Place:
         environment: Mapping[str, str] = os.environ,
     ) -> "Place":
         """The place the command line asks for; a Space has only one."""
+        names = public_names(environment)
         if "SPACE_ID" in environment:
-            return cls(host="0.0.0.0", port=SPACE_PORT, space=True)
-        return cls(host=host or LOOPBACK[0], port=port, share=share)
+            return cls(host="0.0.0.0", port=SPACE_PORT, space=True, names=names)
+        prefixed = bool(environment.get("GRADIO_ROOT_PATH"))
+        host = host or LOOPBACK[0]
+        return cls(host=host, port=port, share=share, names=names, prefixed=prefixed)
 
     @property
     def is_local(self) -> bool:
         """Whether only the person at this computer can see the page."""
-        return self.host in LOOPBACK and not self.share and not self.space
+        others_come = self.share or self.space or self.prefixed or self.names - set(LOOPBACK)
+        return self.host in LOOPBACK and not others_come
 
     def storage_sentence(self, data_folder: Path) -> str:
         """What is kept, and for how long."""
@@ -82,7 +92,7 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
         theme=build_theme(),
         head=style_links(),
         favicon_path=ICON,
-        app_kwargs=_app_arguments(studio, place),
+        app_kwargs=_app_arguments(studio, place, page),
         prevent_thread_lock=True,
         quiet=True,
         ssr_mode=False,  # its proxy would answer in our routes' place
@@ -93,12 +103,27 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
         max_file_size="64mb",
         pwa=False,
     )
+    if not isinstance(page.app.middleware_stack, Doors):
+        page.close()
+        raise RuntimeError("the doors stand open")
     return page, share_url or local_url
 
 
-def _app_arguments(studio: Studio, place: Place) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"routes": build_routes(studio), "openapi_url": None}
-    if place.is_local:  # a page elsewhere must not reach this computer under a name of its own
-        hosts = [f"[{host}]" if ":" in host else host for host in LOOPBACK]
-        arguments["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
-    return arguments
+def _app_arguments(studio: Studio, place: Place, page: gr.Blocks) -> dict[str, Any]:
+    hosts = Hosts(
+        local=place.is_local,
+        any_name=place.space,
+        public=place.names,
+        share_url=lambda: page.share_url,
+    )
+
+    def make_doors(app: ASGIApp) -> Doors:
+        floods = Floods(Path(get_upload_folder()))
+        frames = HUGGING_FACE if place.space else ""
+        return Doors(app, hosts=hosts, floods=floods, frames=frames)
+
+    return {
+        "routes": build_routes(studio),
+        "openapi_url": None,
+        "lifespan": doors_first(make_doors),
+    }
