@@ -3,8 +3,8 @@
 Read are the texts of a file's metadata (the keys of an mp4, the text chunks of a PNG) or a JSON
 file as a whole. Known are the flat JSON of WanGP, FramePack Studio, Fooocus, InvokeAI and scripts
 around diffusers, SwarmUI's nested one, ComfyUI's graph, and the `parameters` lines of AUTOMATIC1111
-and Forge. Nothing is evaluated, and nothing in it is believed: every value is checked for what it is,
-and what it means for a run is checked when the draft is submitted.
+and Forge. Nothing is evaluated, and nothing in it is believed: every value is checked for what it
+is, and what it means for a run is checked when the draft is submitted.
 """
 
 import json
@@ -210,7 +210,7 @@ def _texts(nodes: Mapping[str, dict[str, Any]], value: Any, depth: int = 0) -> I
     node = _linked(nodes, value)
     if node is None or depth > DEEPEST:
         return
-    if BOTH <= node["inputs"].keys():  # it hands both on, the positive words as its first output
+    if node["inputs"].keys() >= BOTH:  # it hands both on, the positive words as its first output
         yield from _texts(
             nodes, node["inputs"]["negative" if value[1] == 1 else "positive"], depth + 1
         )
