@@ -7,7 +7,47 @@ shared, the local user. Cookies grant nothing.
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+GUESSES = 600  # different keys that are compared with the owner's at once, and then within a minute
+MINUTE_S = 60.0
+REMEMBERED = 10_000  # keys
+
+
+class Guesses:
+    """Lets keys be compared with the owner's: a known one always, new ones only so fast.
+
+    Whoever tries keys out has to bring a new one each time, whichever way it is sent in. Beyond the
+    pace a new key is nobody's until there is room again.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._room, self._at = float(GUESSES), clock()
+
+    def admit(self, key: str) -> bool:
+        """Whether this key may be compared now."""
+        digest = hashlib.sha256(key.encode(errors="surrogatepass")).digest()
+        with self._lock:
+            if digest in self._known:
+                self._known.move_to_end(digest)
+                return True
+            now = self._clock()
+            self._room = min(GUESSES, self._room + (now - self._at) * GUESSES / MINUTE_S)
+            self._at = now
+            if self._room < 1:
+                return False
+            self._room -= 1
+            self._known[digest] = None
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+            return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,6 +56,7 @@ class Ownership:
 
     owner_key: str = ""
     local_owner: bool = False  # the page is on loopback and not shared
+    guesses: Guesses = field(default_factory=Guesses, compare=False)
 
     @property
     def has_owner(self) -> bool:
@@ -26,7 +67,9 @@ class Ownership:
         """Whether the notebook belongs to whoever sent this key."""
         if self.local_owner:
             return True
-        return bool(self.owner_key) and _same(self.owner_key, key)
+        if not (self.owner_key and key and self.guesses.admit(key)):
+            return False
+        return _same(self.owner_key, key)
 
     def may_change(self, run_visitor: str, key: str) -> bool:
         """Whether the sender of this key may cancel or retry a run of this visitor."""
@@ -35,8 +78,11 @@ class Ownership:
 
 def visitor_id(key: str) -> str:
     """What the database keeps of a visitor's key; empty for nobody."""
-    return hashlib.sha256(f"wanderbook visitor {key}".encode()).hexdigest()[:32] if key else ""
+    if not key:
+        return ""
+    named = f"wanderbook visitor {key}".encode(errors="surrogatepass")  # JSON can hold half letters
+    return hashlib.sha256(named).hexdigest()[:32]
 
 
 def _same(wanted: str, given: str) -> bool:
-    return hmac.compare_digest(wanted.encode(), given.encode())
+    return hmac.compare_digest(wanted.encode(), given.encode(errors="surrogatepass"))

@@ -4,6 +4,40 @@ import { h, problem } from "./dom.js";
 import { enterKey, get } from "./server.js";
 
 const PLAIN = /^[ -~]{1,200}$/; // what a header can carry
+const REFUSED = "#/settings/refused"; // where an owner's address leads that is none any more
+
+/**
+ * Take the key out of the owner's address, `#owner=…`, before the page asks for anything: it stays in this
+ * browser, and not in the address, which people copy.
+ */
+function takeFromAddress() {
+  const [, written] = /^#owner=(.*)$/.exec(location.hash) ?? [];
+  if (written === undefined) return false;
+  history.replaceState(history.state, "", `${location.pathname}${location.search}#/`);
+  const key = plain(written);
+  if (PLAIN.test(key)) enterKey(key);
+  return true;
+}
+
+function plain(written) {
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return ""; // half of a sign: the address was cut off
+  }
+}
+
+/** See whether the key from the address is the owner's; one that is not is forgotten, with a word. */
+async function confirmKey() {
+  const { owner } = await get("settings").catch(() => ({ owner: true })); // no answer says nothing of the key
+  if (owner) return;
+  enterKey("");
+  history.replaceState(history.state, "", REFUSED);
+  location.reload();
+}
+
+if (takeFromAddress()) confirmKey();
+addEventListener("hashchange", () => location.hash.startsWith("#owner=") && location.reload());
 
 /** What a visitor sees in place of the settings. */
 export function askForKey({ can_own: canOwn }) {
@@ -20,6 +54,7 @@ export function askForKey({ can_own: canOwn }) {
     { class: "enter", onsubmit: (event) => (event.preventDefault(), enter(field)) },
     h("label", { class: "lab", for: "wb-owner-key" }, "Owner's key"),
     h("div", { class: "line" }, field, h("button", { type: "submit", class: "btn" }, "Enter")),
+    location.hash === REFUSED && problem("wb-owner-error", "The address you opened is not the owner's any more. You are here as a visitor."),
   );
   return h(
     "div",
