@@ -59,7 +59,7 @@ export function askForKey({ can_own: canOwn }) {
   return h(
     "div",
     { class: "stranger" },
-    h("p", null, "These are the settings of the notebook's owner. The queue and the runs are open to you as before."),
+    h("p", null, "These are the settings of the notebook's owner. What you make yourself is yours without it."),
     form,
     h("p", { class: "help", id: "wb-owner-help" }, "The key is kept in this browser and sent with what this page asks."),
   );
