@@ -34,10 +34,22 @@ def shows(session: Session, run_id: str, now: float) -> bool:
     run = session.get(Run, run_id)
     if run is None or run.deleted_at is not None:
         return False
-    named = exists(select(1).select_from(EACH).where(EACH.c.value == run_id).correlate(Cell))
-    in_it = or_(Cell.run_id == run_id, named)
     books = select(Cell.notebook_id).join(Notebook, Notebook.id == Cell.notebook_id)
-    books = books.where(in_it, Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None))
+    books = books.where(_has(run_id), Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None))
     wanted = or_(Share.run_id == run_id, Share.notebook_id.in_(books))
     found = select(Share.token).where(is_live(now), Share.with_recipe, wanted).limit(1)
     return session.scalar(found) is not None
+
+
+def names(session: Session, share: Share, run_id: str) -> bool:
+    """Whether a link names this run, or a cell of its notebook does."""
+    if share.run_id is not None:
+        return share.run_id == run_id
+    here = (Cell.notebook_id == share.notebook_id, Cell.deleted_at.is_(None))
+    return session.scalar(select(Cell.id).where(*here, _has(run_id)).limit(1)) is not None
+
+
+def _has(run_id: str) -> ColumnElement[bool]:
+    """Whether a cell shows a run, alone or among others."""
+    named = exists(select(1).select_from(EACH).where(EACH.c.value == run_id).correlate(Cell))
+    return or_(Cell.run_id == run_id, named)

@@ -71,6 +71,10 @@ class Ownership:
             return False
         return _same(self.owner_key, key)
 
+    def is_owners(self, hashed: str) -> bool:
+        """Whether what carries this hash of a key was made by the owner."""
+        return self.local_owner or (bool(self.owner_key) and visitor_id(self.owner_key) == hashed)
+
     def may_change(self, run_visitor: str, key: str) -> bool:
         """Whether the sender of this key may cancel or retry a run of this visitor."""
         return self.is_owner(key) or (bool(key) and _same(run_visitor, visitor_id(key)))

@@ -25,6 +25,7 @@ from storage.tables import Run
 from storage.trash import purge_old
 from studio import submission
 from studio.book import Book
+from studio.bundles import Bundles
 from studio.chains import Chains
 from studio.cores import physical_cores
 from studio.drafts import Drafts
@@ -47,6 +48,7 @@ from studio.preferences import (
 from studio.presence import Presence
 from studio.series import Series
 from studio.settings import Settings
+from studio.shares import Shares
 from studio.supervisor import Supervisor
 from studio.views import AssetView, ExampleView, ModelView, RunView
 from studio.worker import WorkerSettings
@@ -84,6 +86,7 @@ class Studio(Series):
         self._runner = runner
         self._presence = Presence(settings.data_folder)
         self._supervisor = Supervisor(database, self._queue, self._worker_settings)
+        self.shares = Shares(database, self._ownership, self._views)
         self._look_at(database)
         self.hub = Hub(database.watch(), self.rev, self.event)
         self.housekeeping = Housekeeping(
@@ -104,6 +107,7 @@ class Studio(Series):
         self.marks = Marks(database, self._ownership, self.run, time.time)
         self.gallery = Gallery(database, self._views)
         self.drafts = Drafts(database)
+        self.bundles = Bundles(database, self._views, self._ownership)
         self.chains = Chains(database, self._keys, self._shelf, self.store_image)
 
     def seen_by(self, visitor: str) -> "Studio":
