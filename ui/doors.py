@@ -27,10 +27,13 @@ from ui.routes import PREFIX, is_same_origin
 OURS = re.compile(rf"{PREFIX}/.+")
 READ = re.compile(  # what the page loads, what it listens to, and what clients ask first
     r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt"
-    r"|/(assets|static|svelte)/.+"
+    r"|/(assets|static)/.+"
     r"|/gradio_api/(info|startup-events|queue/data|heartbeat/[\w-]+|call/(v2/)?[\w-]+/[\w-]+)"
 )
-WRITTEN = re.compile(r"/gradio_api/(queue/join|upload|cancel|reset|((run|api|call|call/v2)/[\w-]+))/?")
+WRITTEN = re.compile(
+    r"/gradio_api/(queue/join|upload|cancel|reset|((run|api|call|call/v2)/[\w-]+))/?"
+)
+UPWARD = re.compile(r"(^|/)\.\.?(/|$)|[\\\x00]")  # what no address of ours has
 PROXIED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded")
 NO_SUCH = "There is nothing at this address."
 WRONG_HOST = (
@@ -117,6 +120,8 @@ class Doors:
 
 def is_open(method: str, path: str) -> bool:
     """Whether there is anything at this path, as far as others are concerned."""
+    if UPWARD.search(path):
+        return False
     if OURS.fullmatch(path):
         return method in ("GET", "HEAD", "POST")
     if method in ("GET", "HEAD"):

@@ -9,11 +9,13 @@ there is anybody's by standing in the same network.
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HEADER = re.compile(r"(\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(:[0-9]{1,5})?")
 LOCAL_ENDINGS = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localhost", ".fritz.box")
 
 
@@ -52,17 +54,9 @@ def public_names(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
 
 
 def name_of(header: str) -> str:
-    """The name in a Host header without port and brackets; empty where it is no name."""
-    try:
-        parts = urlsplit(f"//{header}")
-        good = parts.netloc == header and "@" not in header and not (parts.path or parts.query)
-        return (parts.hostname or "").rstrip(".") if good and _has_good_port(parts.port) else ""
-    except ValueError:
-        return ""
-
-
-def _has_good_port(port: int | None) -> bool:
-    return port is None or 0 < port < 65536
+    """The name in a Host header without port and brackets, in small letters; else empty."""
+    found = HEADER.fullmatch(header.lower())
+    return (found["six"] or found["name"]).rstrip(".") if found else ""
 
 
 def _is_nobodys(name: str) -> bool:
