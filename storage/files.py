@@ -55,6 +55,11 @@ class DataFolder:
         return self.root / "backups"
 
     @property
+    def imports(self) -> Path:
+        """Bundles that are being brought in."""
+        return self.root / "imports"
+
+    @property
     def trash(self) -> Path:
         """Files of runs that are being deleted for good."""
         return self.root / "trash"
@@ -132,7 +137,7 @@ def clean(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[
     """
     ours = (folder.assets, folder.runs, folder.backups, folder.root / "cache")
     unfinished = [path for place in ours for ending in UNFINISHED for path in place.rglob(ending)]
-    leftovers = [*unfinished, *_orphans(folder, attempts)]
+    leftovers = [*unfinished, *folder.imports.glob("*"), *_orphans(folder, attempts)]
     old = [path for path in leftovers if _age(path, now) > ORPHAN_AGE_S]
     for path in old:
         with suppress(OSError):  # somebody else's file, or gone already: it is tried again

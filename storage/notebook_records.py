@@ -100,7 +100,7 @@ def _content(kind: str, content: dict[str, Any], where: str) -> dict[str, Any]:
         return {}
     if kind == "compare" and _are(str, runs):
         return {"runs": runs}
-    if kind == "sweep" and _are(str, runs) and _is_sweep(content, len(runs)):
+    if kind == "sweep" and _are(str, runs) and _is_sweep(content, len(runs or ())):
         return {name: content[name] for name in ("runs", *SWEPT)}
     raise ValueError(f"{where} has no good 'content'")
 

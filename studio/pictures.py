@@ -40,7 +40,7 @@ class Pictures:
         """Keep a picture; InvalidRequestError where it is none."""
         picture = open_photo(path)
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-        (content, extension), small = _encode(picture), _thumb(picture)
+        (content, extension), small = _encode(picture), _small(picture)
         with self._database.write() as session:  # the lock keeps a clean-up from taking it away
             asset = self._keep(session, content, extension, picture.size, small)
         return self._view(asset)
@@ -116,7 +116,12 @@ def _encode(picture: Image.Image) -> tuple[bytes, str]:
     return stream.getvalue(), "jpg"
 
 
-def _thumb(picture: Image.Image) -> bytes:
+def small_version(file: Path) -> bytes:
+    """What the page shows of a stored picture; InvalidRequestError where it is none."""
+    return _small(open_photo(file))
+
+
+def _small(picture: Image.Image) -> bytes:
     small = picture.copy()
     small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()

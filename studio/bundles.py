@@ -1,0 +1,50 @@
+"""Bundles: written for whoever may see what is in them, read for the owner alone."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from sanawm.errors import InvalidRequestError
+from storage.database import Database
+from storage.tables import Run
+from studio.bundle_reading import Inspected, inspect
+from studio.bundle_writing import BundleWriting
+from studio.identity import Ownership, visitor_id
+from studio.importing import Imported, Importing, Known
+from studio.views import RunView
+
+OWNER_ONLY = (
+    "Only the owner of this notebook can bring a bundle in. Drop a single video on the form to "
+    "start a run from it."
+)
+
+
+class Bundles(BundleWriting):
+    """Every bundle of a data folder; safe to call from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        views: Callable[[Session, Sequence[Run]], list[RunView]],
+        ownership: Ownership,
+    ) -> None:
+        super().__init__(database, views)
+        self._ownership = ownership
+        self._importing = Importing(database)
+
+    def check_may_import(self, visitor: str) -> None:
+        """Raise a sentence for whoever is not the owner."""
+        if not self._ownership.is_owner(visitor):
+            raise InvalidRequestError(OWNER_ONLY)
+
+    def inspect(self, file: Path, visitor: str) -> tuple[Inspected, Known]:
+        """What a bundle holds, all of it checked, and what of it is here already."""
+        self.check_may_import(visitor)
+        inspected = inspect(file)
+        return inspected, self._importing.known(inspected)
+
+    def bring_in(self, file: Path, visitor: str) -> Imported:
+        """Take over everything that is in a bundle, or nothing of it."""
+        self.check_may_import(visitor)
+        return self._importing.bring_in(file, visitor_id(visitor))
