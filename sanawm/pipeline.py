@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sanawm.ai_mark import mark_of
 from sanawm.cache_keys import drawing_parts, numerics
 from sanawm.cache_policy import NO_CACHES, CachePolicy
 from sanawm.errors import SanaWMError
@@ -242,7 +243,8 @@ class SanaWMPipeline:
         """Decode and encode, some frames at a time, then name the file."""
         stride = self.parts.autoencoder.temporal_stride
         total = 1 + stride * (latents_BCTHW.shape[2] - 1)
-        with mp4_writer(output, self.card.fps, tags_of(record)) as writer:
+        mark = mark_of(self.card.title, record["made_at"])
+        with mp4_writer(output, self.card.fps, tags_of(record), mark) as writer:
             yield Progress(stage="decoding", step=0, total=total)
             for video_BCFHW in self.parts.autoencoder.decode_stream(latents_BCTHW):
                 for frame_HWC in frames_of(video_BCFHW):

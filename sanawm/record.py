@@ -1,11 +1,13 @@
 """What is written down about a run: everything that decided its pixels, as JSON values.
 
 The whole record goes into run.json. The mp4 carries it too, without the resolved poses where they
-would make it longer than a file's metadata should be; the path's source is always there.
+would make it longer than a file's metadata may be, which a minute of them does not; the path's
+source is always there.
 """
 
 import json
 import platform
+import time
 from typing import Any
 
 from sanawm.cache_keys import numerics
@@ -38,6 +40,7 @@ def make_record(
         "schema": SCHEMA,
         "request": request.to_dict() | picture,
         "model": {"name": card.name, "title": card.title, "revision": parts.revision},
+        "made_at": time.time(),
         "fps": card.fps,
         "native_size": [card.width, card.height],
         "device": parts.device_name,

@@ -2,7 +2,8 @@
 
 The file is H.264, yuv420p, limited range with BT.709 matrix and tags, index in front (faststart).
 Metadata lies as JSON under the keys `wanderbook`, for this program, and `comment`, which every
-tool shows; both are read back and compared before the file takes its name.
+tool shows; other keys say that the video was generated (`sanawm.ai_mark`). All of it is read back
+and compared before the file takes its name.
 
 Pixels are stored at the size they were drawn in, with two exceptions. An odd side is made even by
 repeating its last line, since yuv420p has half as many colours as pixels. And pictures under
@@ -31,7 +32,7 @@ from sanawm.files import whole_file
 Frame = NDArray[np.uint8]
 
 TAG_NAMES = ("comment", "wanderbook")
-MAX_TAG_BYTES = 64 * 1024
+MAX_TAG_BYTES = 256 * 1024  # the poses of a minute fit in
 MUXER_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
 ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast"}
 BT709 = 1  # the number of ITU-R BT.709 among primaries, transfer curves and matrices alike
@@ -44,14 +45,15 @@ ENLARGED_WIDTH = 320  # to at least this
 class Mp4Writer:
     """Encodes frames as they come. Made by `mp4_writer`, which names the file when it is whole."""
 
-    def __init__(self, path: Path, fps: float, tags: dict[str, Any]) -> None:
+    def __init__(self, path: Path, fps: float, tags: dict[str, Any], mark: dict[str, str]) -> None:
         self._path = path
         self._fps = Fraction(fps).limit_denominator(1001)
-        self._text = json.dumps(tags, ensure_ascii=False)
-        if len(self._text.encode()) > MAX_TAG_BYTES:
-            raise ValueError(f"tags take {len(self._text.encode())} bytes, over {MAX_TAG_BYTES}")
+        text = json.dumps(tags, ensure_ascii=False)
+        if len(text.encode()) > MAX_TAG_BYTES:
+            raise ValueError(f"tags take {len(text.encode())} bytes, over {MAX_TAG_BYTES}")
+        self._metadata = mark | dict.fromkeys(TAG_NAMES, text)
         self._container = av.open(str(path), "w", format="mp4", options=MUXER_OPTIONS)
-        self._container.metadata.update(dict.fromkeys(TAG_NAMES, self._text))
+        self._container.metadata.update(self._metadata)
         self._stream: Any = None
         self.num_frames = 0
 
@@ -77,9 +79,7 @@ class Mp4Writer:
             raise ValueError("a video needs at least one frame")
         self._container.mux(self._stream.encode())
         self._container.close()
-        found = read_tags(self._path)
-        if json.dumps(found, ensure_ascii=False) != self._text:
-            raise SanaWMError("The video's metadata could not be written; nothing was saved.")
+        verify_metadata(self._path, self._metadata)
 
     def close(self) -> None:
         """Let go of the file, whole or not."""
@@ -95,10 +95,15 @@ class Mp4Writer:
 
 
 @contextmanager
-def mp4_writer(path: Path, fps: float, tags: dict[str, Any]) -> Iterator[Mp4Writer]:
-    """A writer for the length of the block; `path` appears only if the block ends well."""
+def mp4_writer(
+    path: Path, fps: float, tags: dict[str, Any], mark: dict[str, str] | None = None
+) -> Iterator[Mp4Writer]:
+    """A writer for the length of the block; `path` appears only if the block ends well.
+
+    `tags` is the recipe, `mark` what says that a model made the video.
+    """
     with whole_file(path) as temporary:
-        writer = Mp4Writer(temporary, fps, tags)
+        writer = Mp4Writer(temporary, fps, tags, mark or {})
         try:
             yield writer
             writer.finish()
@@ -115,8 +120,8 @@ def write_mp4(frames: Iterable[Frame], path: Path, fps: float, tags: dict[str, A
 
 def read_tags(path: Path) -> dict[str, Any]:
     """Our metadata in an mp4; {} where there is none to trust, as a file may come from anyone."""
-    with av.open(str(path)) as container:
-        text = container.metadata.get("wanderbook") or container.metadata.get("comment") or ""
+    metadata = read_metadata(path)
+    text = metadata.get("wanderbook") or metadata.get("comment") or ""
     if len(text.encode()) > MAX_TAG_BYTES:
         return {}
     try:
@@ -124,6 +129,19 @@ def read_tags(path: Path) -> dict[str, Any]:
     except ValueError:
         return {}
     return tags if isinstance(tags, dict) else {}
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Everything a file says of itself; none of it is to be trusted."""
+    with av.open(str(path)) as container:
+        return dict(container.metadata)
+
+
+def verify_metadata(path: Path, metadata: dict[str, str]) -> None:
+    """Read back what was written; SanaWMError where it is not what it was meant to be."""
+    found = read_metadata(path)
+    if any(found.get(name) != value for name, value in metadata.items()):
+        raise SanaWMError("The video's metadata could not be written; nothing was saved.")
 
 
 def enlarge_small(frame_HWC: Frame) -> Frame:

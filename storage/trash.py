@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from storage.database import Database
+from storage.disk_use import cache_folder
 from storage.errors import StorageError
 from storage.files import DataFolder
 from storage.notebooks import forget_removed, touch_cells_of
@@ -90,6 +91,8 @@ def _purge_one(database: Database, run_id: str) -> bool:
             touch(session, child)
         session.execute(delete(Run).where(Run.id == run_id))
     shutil.rmtree(database.folder.trash / run_id, ignore_errors=True)
+    for copied in cache_folder(database.folder, "chains").glob(f"{run_id}-*.mp4"):
+        copied.unlink(missing_ok=True)
     return True
 
 

@@ -7,6 +7,7 @@ here imports torch.
 """
 
 import copy
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ulid import ULID
 
 from sanawm.camera.path import CameraPath
 from sanawm.card import ModelCard
+from sanawm.errors import InvalidRequestError
 from storage import runs as rows
 from storage.database import Database
 from storage.files import LOG
@@ -49,9 +51,12 @@ from studio.presence import Presence
 from studio.series import Series
 from studio.settings import Settings
 from studio.shares import Shares
+from studio.stripping import stripped
 from studio.supervisor import Supervisor
 from studio.views import AssetView, ExampleView, ModelView, RunView
 from studio.worker import WorkerSettings
+
+RUN_VIDEO = re.compile(r"runs/(?P<run>\w+)/a(?P<attempt>\d+)/video\.mp4")
 
 REAL_RUNNER = "studio.runner:PipelineRunner"
 NOBODY = "nobody"  # who sent no key
@@ -215,6 +220,20 @@ class Studio(Series):
         if file.name == HOVER and not file.is_file():
             file = file.with_name(VIDEO)
         return file if file.is_file() else None
+
+    def stripped_video(self, run_id: str) -> Path:
+        """The file of a finished run's video without its recipe; made at the first call."""
+        run = self.run(run_id)
+        if run.state != "done":
+            raise InvalidRequestError(f"Run {run.number} has no video yet.")
+        return stripped(self._database.folder, run.id, run.attempt)
+
+    def stripped_file(self, name: str, expires: str, signature: str) -> Path | None:
+        """Like `media_file` of a run's video, without its recipe; None of every other file."""
+        match = RUN_VIDEO.fullmatch(name)
+        if match is None or self.media_file(name, expires, signature) is None:
+            return None
+        return stripped(self._database.folder, match["run"], int(match["attempt"]))
 
     def run_file_url(self, run: RunView, name: str) -> str:
         """The address of a file beside a finished run's video: c2w.npz, run.json."""

@@ -29,9 +29,13 @@ DOWNLOADS = {".npz": "application/octet-stream", ".json": "application/json"}  #
 
 
 async def media_response(studio: Studio, request: Request) -> Response:
-    """A file of the notebook, where the address is good."""
+    """A file of the notebook, where the address is good; a video without its recipe if asked."""
     query = request.query_params
-    path = studio.media_file(request.path_params["name"], query.get("e", ""), query.get("s", ""))
+    capability = request.path_params["name"], query.get("e", ""), query.get("s", "")
+    if query.get("recipe") == "none":
+        path = await run_in_threadpool(studio.stripped_file, *capability)
+    else:
+        path = studio.media_file(*capability)
     if PREVIEW.search(request.path_params["name"]):
         return await run_in_threadpool(_preview_response, path)
     if path is not None and path.suffix in DOWNLOADS:

@@ -172,6 +172,11 @@ def files(run: RunView, image: str, urls: dict[str, str]) -> list[dict[str, str]
     """What can be taken away; `urls` of first frame, poses and recipe."""
     return [
         _file("Video, with its recipe inside", f"wanderbook-{run.number}.mp4", run.download),
+        _file(
+            "Video without its recipe",
+            f"wanderbook-{run.number}.mp4",
+            f"{run.download}&recipe=none",
+        ),
         _file("First frame", image, f"{urls['image']}&name={image}"),
         _file("Camera poses, one for each frame", "c2w.npz", urls["poses"]),
         _file("Recipe as text", "run.json", urls["recipe"]),

@@ -45,9 +45,9 @@ KINDS = {
         "Removes them all. Every run and its video stay. The same run again is drawn anew.",
     ),
     "chains": (
-        "Joined videos",
-        "Runs that go on from one another, as one file to play and download.",
-        "Removes them all. The runs stay, and are joined again when asked for.",
+        "Made for download",
+        "Runs that go on from one another as one file, and videos without their recipes.",
+        "Removes them all. The runs stay, and these are made again when asked for.",
     ),
     "logs": (
         "Logs",

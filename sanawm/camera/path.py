@@ -117,8 +117,8 @@ class CameraPath:
             "convention": CONVENTION,
             "fps": self.fps,
             "frames": self.num_frames,
-            "c2w": self.c2w.tolist(),
-            "intrinsics": None if self.intrinsics is None else self.intrinsics.tolist(),
+            "c2w": _shortest(self.c2w),
+            "intrinsics": None if self.intrinsics is None else _shortest(self.intrinsics),
             "source": self.source,
         }
 
@@ -163,6 +163,12 @@ class CameraPath:
         except (KeyError, TypeError, ValueError) as error:
             raise _problem(f"{Path(file).name} holds no saved camera path.") from error
         return cls.from_dict({**values, "intrinsics": arrays.get("intrinsics")})
+
+
+def _shortest(numbers: NDArray[np.float32]) -> list[Any]:
+    """The numbers as the shortest decimals that are the same float32."""
+    values: list[Any] = numbers.astype(np.str_).astype(np.float64).tolist()
+    return values
 
 
 def _frozen(numbers: ArrayLike) -> NDArray[np.float32]:

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from starlette.datastructures import Headers, QueryParams
 
+from sanawm.video import read_tags
+from sanawm.video_reading import compare_videos
 from studio.views import Draft
 from ui import static_files
 from ui.stream import Stream
@@ -271,8 +273,9 @@ def test_the_estimate_is_a_sentence(client):
 # ---- files
 
 
-def test_a_video_can_be_fetched_in_pieces_kept_and_downloaded(client, studio):
-    media = client.get(f"{WM}/runs/{finished(studio, client).id}").json()["run"]["media"]
+def test_a_video_can_be_fetched_in_pieces_kept_and_downloaded(client, studio, tmp_path):
+    run = finished(studio, client)
+    media = client.get(f"{WM}/runs/{run.id}").json()["run"]["media"]
 
     whole = client.get(media["video"])
     piece = client.get(media["video"], headers={"Range": "bytes=10-19"})
@@ -288,6 +291,17 @@ def test_a_video_can_be_fetched_in_pieces_kept_and_downloaded(client, studio):
     assert past.status_code == 416
     assert saved.headers["content-disposition"] == 'attachment; filename="wanderbook-1.mp4"'
     assert client.get(media["poster"]).headers["content-type"] == "image/jpeg"
+
+    plain = client.get(f"{media['download']}&recipe=none")
+    (tmp_path / "plain.mp4").write_bytes(plain.content)
+    (tmp_path / "whole.mp4").write_bytes(saved.content)
+    assert read_tags(tmp_path / "whole.mp4")["seed"] == run.seed
+    assert read_tags(tmp_path / "plain.mp4") == {}
+    assert compare_videos(tmp_path / "plain.mp4", tmp_path / "whole.mp4").identical
+    assert plain.headers["content-disposition"] == saved.headers["content-disposition"]
+    for address in (media["download"].replace("s=", "s=0"), media["poster"]):
+        assert client.get(f"{address}&recipe=none").status_code == 404
+
 
 
 def test_a_forged_or_borrowed_address_opens_nothing(client):
