@@ -1,5 +1,8 @@
 """Bundles: written for whoever may see what is in them, read for the owner alone."""
 
+import re
+import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from studio.identity import Ownership, visitor_id
 from studio.importing import Imported, Importing, Known
 from studio.views import RunView
 
+TICKET = re.compile(r"[0-9a-f]{32}")
+FORGOTTEN = "This bundle is not here any more. Send it again."
 OWNER_ONLY = (
     "Only the owner of this notebook can bring a bundle in. Drop a single video on the form to "
     "start a run from it."
@@ -37,6 +42,28 @@ class Bundles(BundleWriting):
         """Raise a sentence for whoever is not the owner."""
         if not self._ownership.is_owner(visitor):
             raise InvalidRequestError(OWNER_ONLY)
+
+    def make_room(self) -> tuple[str, Path]:
+        """A folder for a bundle that arrives, and the ticket by which it is found again."""
+        ticket = secrets.token_hex(16)
+        folder = self._database.folder.imports / ticket
+        folder.mkdir(parents=True)
+        return ticket, folder
+
+    def kept(self, ticket: str) -> Path:
+        """The bundle that arrived under a ticket."""
+        files = list(self._place(ticket).glob("*")) if TICKET.fullmatch(ticket) else []
+        if len(files) != 1:
+            raise InvalidRequestError(FORGOTTEN)
+        return files[0]
+
+    def forget(self, ticket: str) -> None:
+        """Delete what arrived under a ticket."""
+        if TICKET.fullmatch(ticket):
+            shutil.rmtree(self._place(ticket), ignore_errors=True)
+
+    def _place(self, ticket: str) -> Path:
+        return self._database.folder.imports / ticket
 
     def inspect(self, file: Path, visitor: str) -> tuple[Inspected, Known]:
         """What a bundle holds, all of it checked, and what of it is here already."""

@@ -31,3 +31,8 @@ def listed(words: Sequence[str]) -> str:
 def count_word(count: int) -> str:
     """A small number as a word, a larger one in figures."""
     return SMALL[count] if count < len(SMALL) else str(count)
+
+
+def counted(count: int, noun: str) -> str:
+    """One run, two runs, 14 runs."""
+    return f"{count_word(count)} {noun}{'' if count == 1 else 's'}"

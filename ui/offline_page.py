@@ -1,0 +1,273 @@
+"""The page inside a bundle: it plays everything by a double click, with no program around it.
+
+It stands alone: styles and script are in it, videos and pictures lie beside it, and its own policy
+lets it load nothing from elsewhere. Without scripts it shows and plays the same.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from sanawm.card import ModelCard
+from studio.bundle_writing import Contents, Page
+from studio.studio import Studio
+from studio.views import RunView
+from ui.markup import Markup, document, el, joined, prose
+from ui.presenters import RELATIONS, path_map
+from ui.run_page import recipe
+from ui.share_parts import MAP_SIZE, day, facts, top_view
+from ui.static_files import FOLDER
+from ui.words import length
+
+SITE = "Wanderbook"
+STYLES = ("tokens.css", "offline.css")
+SCRIPT = "offline.js"
+FOOT = (
+    "This page plays the files beside it. Drop the whole bundle on a Wanderbook to go on from it."
+)
+SHORT = 90  # characters of a prompt in a caption
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """In whose terms runs are told of: the model's card, and the titles of all models."""
+
+    card: ModelCard
+    titles: Mapping[str, str]
+
+
+def page_of(studio: Studio) -> Page:
+    """Makes the page of a bundle that is written from this studio."""
+    titles = {model.name: model.title for model in studio.models()}
+    return partial(offline_page, Terms(card=studio.card(), titles=titles))
+
+
+def offline_page(terms: Terms, contents: Contents) -> str:
+    """The whole page."""
+    runs = {run.id: run for run in contents.runs}
+    book = contents.notebook
+    if book is not None:
+        name, kind = str(book["title"]), "Notebook"
+        content = [_opening(name, book["description"], len(runs)), *_cells(terms, contents, runs)]
+    elif len(runs) == 1:
+        run = contents.runs[0]
+        name, kind, content = (
+            _short(run.prompt) or "A run",
+            f"Run {run.number}",
+            [_alone(terms, contents, run)],
+        )
+    else:
+        name, kind = f"{len(runs)} runs", "Runs"
+        content = [
+            _opening(name, "", len(runs)),
+            *(_run(terms, contents, run, runs) for run in contents.runs),
+        ]
+    bar = el(
+        "header", {"class": "bar"}, el("span", {"class": "word"}, SITE), el("span", None, kind)
+    )
+    main = el("main", {"id": "content"}, *content)
+    body = el("div", {"class": "sheet"}, bar, main, el("footer", None, FOOT))
+    skip = el("a", {"class": "skip", "href": "#content"}, "Skip to the content")
+    return document(_head(name), [skip, body, el("script", None, Markup(_script()))])
+
+
+# ---- a run
+
+
+def _alone(terms: Terms, contents: Contents, run: RunView) -> Markup:
+    """The only run of a bundle, as large as the page."""
+    return joined(
+        [
+            _film(run),
+            el("h1", {"class": _prompt_kind(run)}, run.prompt or "No prompt"),
+            _by(terms, run),
+            _note(run),
+            _columns(terms, contents, run, {run.id: run}),
+        ]
+    )
+
+
+def _run(terms: Terms, contents: Contents, run: RunView, runs: Mapping[str, RunView]) -> Markup:
+    """One of several runs: the film, what is said of it, and the rest behind a line."""
+    said = el(
+        "div",
+        {"class": "said"},
+        el(
+            "h2",
+            {"class": _prompt_kind(run)},
+            el("span", {"class": "num"}, run.number),
+            run.prompt or "No prompt",
+        ),
+        _by(terms, run),
+        _note(run),
+    )
+    more = el(
+        "details",
+        None,
+        el("summary", None, "First frame, path and recipe"),
+        _columns(terms, contents, run, runs),
+    )
+    beside = el("div", {"class": "beside"}, _film(run), said)
+    return el("article", {"id": f"run-{run.number}"}, beside, more)
+
+
+def _film(run: RunView) -> Markup:
+    """The video; the script draws a calmer start over it."""
+    about = f": {run.prompt}" if run.prompt else ""
+    video = el(
+        "video",
+        {
+            "controls": True,
+            "playsinline": True,
+            "loop": True,
+            "preload": "none",
+            "poster": f"runs/{run.id}/poster.jpg",
+            "src": f"runs/{run.id}/video.mp4",
+            "width": run.width or None,
+            "height": run.height or None,
+            "aria-label": f"Generated video{about}",
+        },
+    )
+    return el("div", {"class": "film", "data-length": length(run.num_frames, run.fps)}, video)
+
+
+def _by(terms: Terms, run: RunView) -> Markup:
+    """That it was made by a model, which one and when; what the camera does; the stars."""
+    model = terms.titles.get(run.model, run.model)
+    stars = "★" * run.rating
+    return el(
+        "p",
+        {"class": "by"},
+        el("span", None, f"Generated by {model} on {day(run.created_at)}, not filmed."),
+        el("span", None, f"{run.path_label}, {length(run.num_frames, run.fps)}"),
+        el("span", {"role": "img", "aria-label": f"{run.rating} of 5 stars"}, stars)
+        if stars
+        else None,
+        *(el("span", {"class": "tag"}, f"#{tag}") for tag in run.tags),
+    )
+
+
+def _note(run: RunView) -> Markup | None:
+    return el("div", {"class": "note"}, prose(run.note)) if run.note.strip() else None
+
+
+def _columns(terms: Terms, contents: Contents, run: RunView, runs: Mapping[str, RunView]) -> Markup:
+    """First frame, camera path, recipe."""
+    card = terms.card
+    drawing = path_map(run, card.distance_unit, card.fov_degrees, MAP_SIZE)
+    words = f"First frame{f': {run.prompt}' if run.prompt else ''}"
+    frame = el("img", {"src": contents.images[run.image_sha256], "alt": words, "loading": "lazy"})
+    title = terms.titles.get(run.model, run.model)
+    rows: list[list[Any]] = [*recipe(run, title, card.fov_degrees), *_origin(run, runs)]
+    return el(
+        "div",
+        {"class": "cols"},
+        el("section", None, el("h3", None, "First frame"), el("div", {"class": "pic"}, frame)),
+        el("section", None, el("h3", None, "Camera path"), top_view(drawing)) if drawing else None,
+        el("section", None, el("h3", None, "Recipe"), facts(rows)),
+    )
+
+
+def _origin(run: RunView, runs: Mapping[str, RunView]) -> list[list[Any]]:
+    """The run it was made of, where that one is on this page."""
+    parent = runs.get(run.parent_id or "")
+    if parent is None:
+        return []
+    link = el("a", {"href": f"#run-{parent.number}"}, f"run {parent.number}")
+    return [[RELATIONS[run.relation].capitalize(), link]]
+
+
+# ---- a notebook
+
+
+def _opening(name: str, description: str, runs: int) -> Markup:
+    count = "1 run" if runs == 1 else f"{runs} runs"
+    said = f"{count}. Every video here was generated by a model, none was filmed."
+    lead = el("div", {"class": "lead"}, prose(description)) if description.strip() else None
+    return joined([el("h1", None, name), lead, el("p", {"class": "by"}, said)])
+
+
+def _cells(
+    terms: Terms, contents: Contents, runs: Mapping[str, RunView]
+) -> Sequence[Markup | None]:
+    """The cells as displayed. A run that several show is told of in full at its own cell."""
+    assert contents.notebook is not None
+    cells = contents.notebook["cells"]
+    shown = cells[::-1] if contents.notebook["newest_first"] else cells
+    return [_cell(terms, contents, cell, runs) for cell in shown]
+
+
+def _cell(
+    terms: Terms, contents: Contents, cell: Mapping[str, Any], runs: Mapping[str, RunView]
+) -> Markup | None:
+    if cell["kind"] == "text":
+        return el("section", {"class": "text"}, prose(cell["content"]["text"]))
+    if cell["kind"] == "run":
+        return _run(terms, contents, runs[cell["run"]], runs)
+    several = [runs[run_id] for run_id in cell["content"]["runs"] if run_id in runs]
+    kind = "together" if cell["kind"] == "compare" else "sweep"
+    return el("section", {"class": f"several {kind}"}, *(_small(run) for run in several))
+
+
+def _small(run: RunView) -> Markup:
+    """One of several side by side, with what tells them apart."""
+    caption = el(
+        "figcaption",
+        None,
+        el("span", {"class": "num"}, run.number),
+        el("span", {"class": "what"}, _short(run.prompt)) if run.prompt else None,
+        el("span", None, f"{run.path_label}, seed {run.seed}"),
+    )
+    return el("figure", None, _film(run), caption)
+
+
+# ---- what every page has
+
+
+def _head(name: str) -> list[Markup]:
+    policy = (
+        "default-src 'none'; img-src 'self' file: data:; media-src 'self' file:; "
+        f"style-src 'unsafe-inline'; script-src '{_script_hash()}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    return [
+        el("meta", {"charset": "utf-8"}),
+        el("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
+        el("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        el("meta", {"name": "color-scheme", "content": "light dark"}),
+        el("meta", {"name": "referrer", "content": "no-referrer"}),
+        el("title", None, f"{name} · {SITE}"),
+        el("link", {"rel": "icon", "href": "data:,"}),
+        el("style", None, Markup(_styles())),
+    ]
+
+
+@cache
+def _styles() -> str:
+    """Our tokens, dark where the system is: no script decides it here."""
+    tokens, rules = ((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
+    light, dark = tokens.split(":root.dark, :root .dark {")
+    darker, rest = dark.split("}", 1)
+    return f"{light}@media (prefers-color-scheme: dark) {{ :root {{{darker}}} }}{rest}{rules}"
+
+
+@cache
+def _script() -> str:
+    return (FOLDER / SCRIPT).read_text(encoding="utf-8")
+
+
+def _script_hash() -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()}"
+
+
+def _prompt_kind(run: RunView) -> str:
+    return "prompt long" if len(run.prompt) > 180 else "prompt"
+
+
+def _short(text: str) -> str:
+    """The beginning of a text on one line, whole words."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[:SHORT].rsplit(' ', 1)[0]}…"
