@@ -248,6 +248,11 @@ def test_the_same_handlers_serve_anna(hers, anna):
 
 
 def test_a_run_can_be_neither_edited_nor_placed_nor_taken_over(hers, anna, bert):
+    press_of_hers = "1" * 32
+    copy = anna.post(f"runs/{hers.run}/duplicate", {"client_key": press_of_hers}).json()["run"][
+        "id"
+    ]
+    ended(anna, copy)
     before = world(anna, hers)
     form = BERTS | {"image": hers.image}
     fields = [
@@ -262,15 +267,15 @@ def test_a_run_can_be_neither_edited_nor_placed_nor_taken_over(hers, anna, bert)
         "model",
     ]
     values = [form[name] for name in fields]
-    ticket = {"visitor": BERT, "client_key": hers.key, "parent_id": hers.run, "keep_seed": True}
+    ticket = {"visitor": BERT, "client_key": NEW, "parent_id": hers.run, "keep_seed": True}
 
     def press(**more):
         [answer, _] = bert.run("partial", *values, ticket | more).json()["data"]
         return answer
 
     assert "not in the notebook" in press(edits=hers.run)["error"]
-    assert "not in the notebook" in press()["error"]  # the press that made Anna's run
-    answer = press(client_key=NEW, notebook_id=hers.book)
+    assert "not in the notebook" in press(client_key=press_of_hers)["error"]
+    answer = press(client_key="2" * 32, notebook_id=hers.book)
     made = answer["run"]["id"]
     assert made not in (hers.run, hers.second)
     assert not tells(json.dumps(answer), hers)
@@ -278,6 +283,7 @@ def test_a_run_can_be_neither_edited_nor_placed_nor_taken_over(hers, anna, bert)
     assert made in bert.get("books/inbox/cells").text
     drop(bert, [made])
     assert world(anna, hers) == before
+    drop(anna, [copy])
 
 
 def test_the_events_of_a_visitor_are_for_that_visitor(hers, anna, bert, caller):
