@@ -9,6 +9,7 @@ here imports torch.
 import copy
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from storage.tables import Run
 from storage.trash import purge_old
 from studio import submission
 from studio.book import Book
+from studio.bundle_writing import Bundle
 from studio.bundles import Bundles
 from studio.chains import Chains
 from studio.cores import physical_cores
@@ -37,6 +39,7 @@ from studio.hub import Event, Hub
 from studio.identity import Ownership, visitor_id
 from studio.marks import Marks
 from studio.media import HOVER, VIDEO, MediaKeys, events_name
+from studio.mirror import Mirror
 from studio.models import ModelShelf
 from studio.pace import Pace
 from studio.pictures import Pictures
@@ -53,6 +56,7 @@ from studio.settings import Settings
 from studio.shares import Shares
 from studio.stripping import stripped
 from studio.supervisor import Supervisor
+from studio.tickets import Tickets
 from studio.views import AssetView, ExampleView, ModelView, RunView
 from studio.worker import WorkerSettings
 
@@ -86,11 +90,13 @@ class Studio(Series):
             pace=Pace(),
         )
         self.settings = settings
+        self.tickets: Tickets[Callable[[], Bundle]] = Tickets()  # of bundles that were asked for
         self._visitor = ""  # whose studio it is: the hash of their key; "" of the owner's
         self.threads = physical_cores()
         self._runner = runner
         self._presence = Presence(settings.data_folder)
         self._supervisor = Supervisor(database, self._queue, self._worker_settings)
+        self._mirror = Mirror(database)
         self.shares = Shares(database, self._ownership, self._views)
         self._look_at(database)
         self.hub = Hub(database.watch(), self.rev, self.event)
@@ -142,12 +148,14 @@ class Studio(Series):
         if unclean and somebody_waits and self.preferences().after_unclean_stop == "pause":
             self._queue.pause(True, "unclean stop")
         self._supervisor.start()
+        self._mirror.start()
 
     def stop(self) -> None:
         """Stop the worker within some seconds; its run goes back into the queue."""
         self.hub.close()
         try:
             self._supervisor.stop()
+            self._mirror.stop()
         finally:
             self._presence.leave()
 
