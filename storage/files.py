@@ -50,6 +50,11 @@ class DataFolder:
         return self.root / "runs"
 
     @property
+    def notebooks(self) -> Path:
+        """A file for every notebook."""
+        return self.root / "notebooks"
+
+    @property
     def backups(self) -> Path:
         """Copies of the database."""
         return self.root / "backups"
@@ -135,7 +140,7 @@ def clean(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[
     `attempts` maps every run id to its current attempt. Only what is older than an hour goes, so
     that a file just being written is safe.
     """
-    ours = (folder.assets, folder.runs, folder.backups, folder.root / "cache")
+    ours = (folder.assets, folder.runs, folder.notebooks, folder.backups, folder.root / "cache")
     unfinished = [path for place in ours for ending in UNFINISHED for path in place.rglob(ending)]
     leftovers = [*unfinished, *folder.imports.glob("*"), *_orphans(folder, attempts)]
     old = [path for path in leftovers if _age(path, now) > ORPHAN_AGE_S]

@@ -1,17 +1,23 @@
 """Upkeep of the data folder: rows made again from files, files checked against rows.
 
-`rescan` trusts folders only as far as their records can be read, and never changes a row that is
-there. `examine` changes nothing.
+`rescan` trusts files only as far as they can be read, and never changes a row that is there. Killed
+at any moment, it does the rest at its next call. `examine` changes nothing.
 """
 
 import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from storage.database import Database
 from storage.files import ATTEMPT, DataFolder
+from storage.mirror_files import MARKS_FILE, set_mirrored
+from storage.notebook_records import read_marks
+from storage.notebook_rescue import add_notebook, kept_notebooks, run_ids_in
 from storage.notebooks import add_run_cell
 from storage.records import NAME, read_record
 from storage.runs import next_value
@@ -20,15 +26,33 @@ from storage.tables import INBOX, Asset, Counter, Run
 RUN_FILES = ("video.mp4", "poster.jpg", "thumb.webp", NAME)
 
 
-def rescan(database: Database) -> tuple[int, list[str]]:
-    """Add the runs whose folders have no row; how many, and a sentence for each that was not."""
-    added, problems = 0, []
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rescanned:
+    """What was added, and a sentence for each file that could not be used."""
+
+    runs: int
+    notebooks: int
+    cells: int
+    problems: list[str]
+
+
+def rescan(database: Database) -> Rescanned:
+    """Add the runs, notebooks and cells that lie in the folder and have no row."""
+    books, problems = kept_notebooks(database.folder)
+    placed, runs = run_ids_in(books), 0
     for file in _records(database.folder):
         try:
-            added += _add(database, file)
+            runs += _add(database, file, placed, problems)
         except (ValueError, OSError) as error:
             problems.append(f"{file.parent}: {error}")
-    return added, problems
+    added = [add_notebook(database, book) for book in books]
+    set_mirrored(database, 0)
+    return Rescanned(
+        runs=runs,
+        notebooks=sum(is_new for is_new, _ in added),
+        cells=sum(cells for _, cells in added),
+        problems=problems,
+    )
 
 
 def examine(database: Database) -> list[str]:
@@ -62,16 +86,20 @@ def _records(folder: DataFolder) -> list[Path]:
     return records
 
 
-def _add(database: Database, file: Path) -> bool:
+def _add(database: Database, file: Path, placed: set[str], problems: list[str]) -> bool:
+    """Add a run; it stands in the inbox, unless a notebook has a place for it."""
     run, image, path = read_record(file)
     if [run.id, f"a{run.attempt}"] != [file.parent.parent.name, file.parent.name]:
         raise ValueError("the record belongs to another folder")
     for asset in (image, path):
         if not database.folder.asset(asset.sha256, asset.extension).is_file():
             raise ValueError(f"the file {asset.sha256}.{asset.extension} is missing in assets")
+    marks = _marks_beside(file, problems)
     with database.write() as session:
         if session.get(Run, run.id) is not None:
             return False
+        for name, value in marks.items():
+            setattr(run, name, value)
         for asset in (image, path):
             session.merge(asset)
         session.flush()
@@ -80,8 +108,21 @@ def _add(database: Database, file: Path) -> bool:
         _find_family(session, run)
         session.add(run)
         session.flush()
-        add_run_cell(session, INBOX, run)
+        if run.id not in placed:
+            add_run_cell(session, INBOX, run)
     return True
+
+
+def _marks_beside(file: Path, problems: list[str]) -> dict[str, Any]:
+    """What people said about a run; nothing where that cannot be read, which is a problem."""
+    beside = file.with_name(MARKS_FILE)
+    try:
+        return read_marks(json.loads(beside.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OSError) as error:
+        problems.append(f"{beside}: {error}")
+        return {}
 
 
 def _find_family(session: Session, run: Run) -> None:

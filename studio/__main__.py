@@ -1,6 +1,6 @@
 """Upkeep of the notebook from a terminal: python -m studio rescan|backup|restore|doctor.
 
-    rescan   adds to the database the runs whose folders have no row
+    rescan   adds to the database the runs, notebooks and cells that lie in the folder alone
     backup   writes the whole notebook into one file, also while the program runs
     restore  makes a notebook of such a file, in an empty data folder
     doctor   names everything that is wrong, and changes nothing
@@ -48,8 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _rescan(database: Database) -> int:
-    added, problems = rescan(database)
-    return _say([*problems, f"{added} runs added."], good=not problems)
+    done = rescan(database)
+    found = f"Added {done.runs} runs, {done.notebooks} notebooks, {done.cells} cells."
+    return _say([*done.problems, found], good=not done.problems)
 
 
 def _backup(database: Database, output: Path | None) -> int:

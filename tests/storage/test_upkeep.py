@@ -10,10 +10,11 @@ from storage.queue import Queue
 from storage.records import FIELDS, read_record, write_record
 from storage.runs import next_value
 from storage.tables import Asset, Run
-from storage.upkeep import examine, rescan
+from storage.upkeep import Rescanned, examine, rescan
 
 MARKS = {"rating", "note", "tags", "deleted_at"}
 LOCAL = {"rev", "client_key", "visitor"} | MARKS
+NOTHING = Rescanned(runs=0, notebooks=0, cells=0, problems=[])
 
 
 @pytest.fixture
@@ -68,9 +69,9 @@ def test_a_lost_database_is_made_again_from_the_records(database, finished, tmp_
     for file in database.folder.root.glob("app.db*"):
         file.unlink()
     again = Database.open(tmp_path)
-    assert rescan(again) == (2, [])
+    assert rescan(again) == Rescanned(runs=2, notebooks=0, cells=0, problems=[])
     assert rows(again) == before
-    assert rescan(again) == (0, [])
+    assert rescan(again) == NOTHING
     with again.write() as session:
         assert next_value(session, "number") == 3
     again.close()
@@ -86,7 +87,7 @@ def test_a_number_taken_meanwhile_is_not_given_twice(database, finished, new_run
     with database.write() as session:
         session.execute(delete(Run).where(Run.id == finished[1].id))
         session.add(new_run(number=2, rev=99, state="cancelled", created_at=1.0))
-    assert rescan(database) == (1, [])
+    assert rescan(database).runs == 1
     assert rows(database)[finished[1].id]["number"] == 3
 
 
@@ -98,7 +99,7 @@ def test_an_attempt_killed_between_its_files_and_its_row_is_no_run(database, new
     (attempt / "video.mp4").write_bytes(b"whole")
     queue.recover()
     assert rows(database)[run.id]["state"] == "queued"
-    assert rescan(database) == (0, [])
+    assert rescan(database) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -119,10 +120,10 @@ def test_a_broken_record_is_reported_and_not_taken(database, finished, change, p
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     with database.write() as session:
         session.execute(delete(Run).where(Run.id == finished[1].id))
-    added, problems = rescan(database)
-    assert added == 0
-    assert len(problems) == 1
-    assert problem in problems[0]
+    found = rescan(database)
+    assert found.runs == 0
+    assert len(found.problems) == 1
+    assert problem in found.problems[0]
 
 
 def test_a_record_cut_short_is_reported(database, finished):
@@ -130,7 +131,7 @@ def test_a_record_cut_short_is_reported(database, finished):
     file.write_text(file.read_text()[:40])
     with pytest.raises(ValueError, match=r"delimiter|Expecting|Unterminated"):
         read_record(file)
-    assert len(rescan(database)[1]) == 1
+    assert len(rescan(database).problems) == 1
 
 
 def test_a_sound_folder_gives_no_finding(database, finished):
