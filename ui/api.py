@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -22,6 +23,7 @@ from sanawm.camera.presets import PRESETS
 from sanawm.errors import InvalidRequestError, SanaWMError
 from storage.errors import StorageError
 from studio.studio import Studio
+from ui.addresses import Addresses
 from ui.api_values import Run, Status, run_of, status_of
 from ui.forms import read_draft
 from ui.routes import VISITOR_HEADER, is_same_origin
@@ -41,8 +43,8 @@ PRESET_IDS = tuple(preset.id for preset in PRESETS)
 class Endpoints:
     """What a program may ask of a studio; each method is an endpoint of its name."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, addresses: Addresses) -> None:
+        self._studio, self._addresses = studio, addresses
 
     def submit(  # noqa: PLR0913  (what a program may say is flat: it becomes the client's arguments)
         self,
@@ -162,12 +164,13 @@ class Endpoints:
         return self._studio.store_image(_uploaded(image)).sha256
 
     def _base(self, request: gr.Request) -> str:
-        return self._studio.settings.public_url or str(request.request.base_url).rstrip("/")
+        return self._addresses.base(request.request)
 
 
-def build_api(studio: Studio) -> None:
+def build_api(studio: Studio, addresses: Addresses) -> None:
     """Offer the endpoints on the page that is being built, outside Gradio's queue."""
-    endpoints = Endpoints(studio)
+    # A program that came by the name of its own computer stays there.
+    endpoints = Endpoints(studio, replace(addresses, everywhere=False))
     for endpoint in (
         endpoints.submit,
         endpoints.status,

@@ -8,6 +8,7 @@ are mounted at once; the address's hash says which one is seen.
 import gradio as gr
 
 from studio.studio import Studio
+from ui.addresses import ONLY_AS_ASKED, Addresses
 from ui.api import build_api
 from ui.composer import build_composer
 from ui.notebook import build_notebook
@@ -38,7 +39,7 @@ BAR = """
 """
 
 
-def build_page(studio: Studio, storage: str) -> gr.Blocks:
+def build_page(studio: Studio, storage: str, addresses: Addresses = ONLY_AS_ASKED) -> gr.Blocks:
     """The page of a studio; `storage` says in one line what is kept, and where."""
     with gr.Blocks(title="Wanderbook", fill_width=True, analytics_enabled=False) as page:
         gr.HTML(None, elem_id="wb-bar", **{**mount("mountBar"), "html_template": BAR})
@@ -59,5 +60,5 @@ def build_page(studio: Studio, storage: str) -> gr.Blocks:
             apply_default_css=False,
             js_on_load=None,
         )
-        build_api(studio)
+        build_api(studio, addresses)
     return page

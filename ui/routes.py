@@ -51,6 +51,15 @@
     GET  estimate?frames=&steps=&...    the sentence over Generate
     POST images                         a first frame, as the file's own bytes
     POST examples/{id}                  a first frame from the examples
+    GET  shares?run=&notebook=          links to one of them, or all of one's own
+    POST shares                         {"run" or "notebook", "days", "with_recipe"}: a new link
+    POST shares/{token}/withdraw
+    GET  r/{token}                      what a link shows; r/{token}/{run}/{name} its files
+    GET  embed/{token}                  its video alone, for another site's page
+    POST bundles                        {"runs"} or {"notebook"}: the address of a download
+    GET  bundles/{ticket}               the bundle, while it is made
+    POST import                         a bundle, as the file's own bytes: what is in it
+    POST import/{ticket}                take it over; import/{ticket}/cancel forgets it
     GET  media/{name}?e=&s=             files, by an address that expires
     GET  static/{version}/{name}        scripts and styles
 
@@ -74,14 +83,18 @@ from studio.studio import Studio
 from ui import (
     answers,
     book_answers,
+    bundle_answers,
     compare_answers,
     gallery_answers,
     mark_answers,
     queue_answers,
     run_answers,
     settings_answers,
+    share_answers,
 )
+from ui.addresses import ONLY_AS_ASKED, Addresses
 from ui.files import media_response, static_response
+from ui.share_routes import ShareRoutes
 from ui.stream import Stream
 from ui.uploads import receive_image
 
@@ -112,6 +125,7 @@ READS: dict[str, Answer] = {
     "gallery/facets": gallery_answers.facets,
     "settings": settings_answers.show,
     "settings/diagnostics": settings_answers.diagnostics,
+    "shares": share_answers.links,
     "path": answers.path,
     "estimate": answers.estimate,
 }
@@ -149,29 +163,44 @@ WRITES: dict[str, Answer] = {
     "cells/{cell}/move": book_answers.move,
     "cells/{cell}/remove": book_answers.remove,
     "cells/{cell}/restore": book_answers.restore_cell,
+    "shares": share_answers.make,
+    "shares/{token}/withdraw": share_answers.withdraw,
     "settings": settings_answers.change,
     "settings/clean": settings_answers.clean,
+    "bundles": bundle_answers.ask,
+    "import": bundle_answers.receive,
+    "import/{ticket}": bundle_answers.bring_in,
+    "import/{ticket}/cancel": bundle_answers.cancel,
     "images": receive_image,
     "examples/{example}": answers.example,
 }
 
 
-def build_routes(studio: Studio) -> list[BaseRoute]:
+def build_routes(studio: Studio, addresses: Addresses = ONLY_AS_ASKED) -> list[BaseRoute]:
     """The routes of a studio, for the server Gradio starts."""
+    asked = [("GET", READS), ("POST", WRITES)]
     return [
-        *(_json_route(studio, path, answer, "GET") for path, answer in READS.items()),
-        *(_json_route(studio, path, answer, "POST") for path, answer in WRITES.items()),
+        *(
+            _json_route(studio, addresses, path, answer, method)
+            for method, answers in asked
+            for path, answer in answers.items()
+        ),
+        *ShareRoutes(studio, addresses).build(),
         Route(f"{PREFIX}/events", Stream(studio).respond),
+        Route(f"{PREFIX}/bundles/{{ticket}}", partial(bundle_answers.download, studio)),
         Route(f"{PREFIX}/media/{{name:path}}", partial(media_response, studio)),
         Route(f"{PREFIX}/static/{{version}}/{{name}}", static_response),
     ]
 
 
-def _json_route(studio: Studio, path: str, answer: Answer, method: str) -> Route:
+def _json_route(
+    studio: Studio, addresses: Addresses, path: str, answer: Answer, method: str
+) -> Route:
     async def respond(request: Request) -> Response:
         if refusal := _refusal(request):
             return _json({"error": refusal, "field": ""}, 403)
         try:
+            request.state.base = addresses.base(request)
             seen = studio.seen_by(request.headers[VISITOR_HEADER])
             return _json(await answer(seen, request), 200)
         except InvalidRequestError as error:

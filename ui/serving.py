@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from studio.settings import PERSISTENT_DISK
 from studio.studio import Studio
+from ui.addresses import Addresses
 from ui.doors import Doors, doors_first
 from ui.floods import Floods
 from ui.hosts import LOOPBACK, Hosts, public_names
@@ -26,6 +27,7 @@ from ui.static_files import FOLDER, style_links
 from ui.theme import build_theme
 
 SPACE_PORT = 7860
+EVERYWHERE = ("0.0.0.0", "::")
 HUGGING_FACE = "https://huggingface.co"  # shows a Space in a frame
 ICON = FOLDER / "icon.svg"
 QUEUE_LOOK_S = 0.02  # Gradio looks for events each millisecond: half the cost of an idle page
@@ -41,6 +43,7 @@ class Place:
     share: bool = False
     space: bool = False
     names: frozenset[str] = frozenset()  # others reach it by
+    space_host: str = ""  # the name of a Space
     prefixed: bool = False  # a proxy shows it below a path of its own
 
     @classmethod
@@ -54,7 +57,10 @@ class Place:
         """The place the command line asks for; a Space has only one."""
         names = public_names(environment)
         if "SPACE_ID" in environment:
-            return cls(host="0.0.0.0", port=SPACE_PORT, space=True, names=names)
+            own_name = environment.get("SPACE_HOST", "").lower()
+            return cls(
+                host=EVERYWHERE[0], port=SPACE_PORT, space=True, names=names, space_host=own_name
+            )
         prefixed = bool(environment.get("GRADIO_ROOT_PATH"))
         host = host or LOOPBACK[0]
         return cls(host=host, port=port, share=share, names=names, prefixed=prefixed)
@@ -82,7 +88,13 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
     """
     if not os.environ.get("GRADIO_TEMP_DIR"):
         os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.data_folder / "gradio")
-    page = build_page(studio, place.storage_sentence(studio.settings.data_folder))
+    addresses = Addresses(
+        public_url=studio.settings.public_url,
+        space_host=place.space_host,
+        share_url=lambda: page.share_url,
+        everywhere=place.host in EVERYWHERE,
+    )
+    page = build_page(studio, place.storage_sentence(studio.settings.data_folder), addresses)
     page.queue(max_size=WAITING_EVENTS)
     page._queue.sleep_when_free = QUEUE_LOOK_S
     _, local_url, share_url = page.launch(
@@ -92,7 +104,7 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
         theme=build_theme(),
         head=style_links(),
         favicon_path=ICON,
-        app_kwargs=_app_arguments(studio, place, page),
+        app_kwargs=_app_arguments(studio, place, page, addresses),
         prevent_thread_lock=True,
         quiet=True,
         ssr_mode=False,  # its proxy would answer in our routes' place
@@ -109,7 +121,9 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
     return page, share_url or local_url
 
 
-def _app_arguments(studio: Studio, place: Place, page: gr.Blocks) -> dict[str, Any]:
+def _app_arguments(
+    studio: Studio, place: Place, page: gr.Blocks, addresses: Addresses
+) -> dict[str, Any]:
     hosts = Hosts(
         local=place.is_local,
         any_name=place.space,
@@ -123,7 +137,7 @@ def _app_arguments(studio: Studio, place: Place, page: gr.Blocks) -> dict[str, A
         return Doors(app, hosts=hosts, floods=floods, frames=frames)
 
     return {
-        "routes": build_routes(studio),
+        "routes": build_routes(studio, addresses),
         "openapi_url": None,
         "lifespan": doors_first(make_doors),
     }

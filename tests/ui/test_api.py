@@ -1,6 +1,5 @@
 """The endpoints for programs, asked by Gradio's own client on a page that others can see."""
 
-import dataclasses
 import itertools
 import json
 import re
@@ -17,6 +16,7 @@ from gradio_client.exceptions import AppError
 from sample_runs import CARD, PROMPT, make_model
 
 from sanawm.camera.presets import PRESETS
+from ui.addresses import Addresses
 from ui.api import Endpoints
 
 PAINTED_APP = ROOT / "tests" / "ui" / "painted_app.py"
@@ -263,12 +263,11 @@ def test_a_page_elsewhere_cannot_ask_through_somebodys_browser(submit, blocked, 
 
 
 def test_addresses_begin_where_others_reach_the_page(studio, photo):
-    settings = dataclasses.replace(studio.settings, public_url="https://example.org/book")
-    studio.settings = settings
+    addresses = Addresses(public_url="https://example.org/book")
     request = SimpleNamespace(headers={}, request=SimpleNamespace(headers={}))
     image = studio.store_image(photo).sha256
 
-    run = Endpoints(studio).submit(image, request)
+    run = Endpoints(studio, addresses).submit(image, request)
 
     assert run["first_frame"].startswith("https://example.org/book/gradio_api/wm/media/")
 
