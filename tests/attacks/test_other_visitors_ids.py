@@ -7,7 +7,7 @@ that is new fails until it is attacked, too.
 import json
 
 import pytest
-from attack_ways import ANNA, BERT, FORM, SECRET, WM, ended
+from attack_ways import ANNA, BERT, FORM, SECRET, WM, ended, make_run
 
 from ui.routes import READS, WRITES
 
@@ -65,6 +65,10 @@ BODIES = {
     "cells/{cell}/restore": {},
     "shares": {"run": "{run}", "days": 1},
     "shares/{token}/withdraw": {},
+    "bundles": {"runs": ["{run}"]},
+    "import": {},
+    "import/{ticket}": {},
+    "import/{ticket}/cancel": {},
     "settings": {"keep_stage1": True},
     "settings/clean": {"kind": "chains"},
     "images": {},
@@ -90,7 +94,12 @@ def filled(value, hers):
     if not isinstance(value, str):
         return value
     ids = {name: getattr(hers, name) for name in ("run", "second", "book", "text", "shown", "key")}
-    ids |= {"token": hers.link["token"], "cell": hers.text, "example": "red-room.png"}
+    ids |= {
+        "ticket": "3" * 22,
+        "token": hers.link["token"],
+        "cell": hers.text,
+        "example": "red-room.png",
+    }
     for name, known in ids.items():
         value = value.replace(f"{{{name}}}", known)
     return value
@@ -172,6 +181,7 @@ def test_nothing_of_anothers_is_changed(hers, anna, bert):
         assert answer.status_code == 422 or path in OWN, (path, answer.text)
         assert not tells(answer.text, hers), path
     assert world(anna, hers) == before
+    assert bert.post("bundles", {"notebook": hers.book}).status_code == 422
     assert bert.get("draft").json()["draft"]["parent_id"] is None
     swept = bert.get("runs").json()["runs"]
     assert [run["relation"] for run in swept] == [None, None]
@@ -179,7 +189,8 @@ def test_nothing_of_anothers_is_changed(hers, anna, bert):
 
 
 def test_the_requests_of_the_table_do_something_when_anna_sends_them(hers, anna, owner):
-    own = hers.second
+    own = make_run(anna, hers.image["sha256"], "a third lamp")["id"]
+    ended(anna, own)
     book = anna.post("books", {"title": "A second book"}).json()["notebook"]["id"]
     cell = anna.post(f"books/{book}/cells", {"kind": "text", "text": "words"}).json()["cell"]["id"]
     ids = vars(hers) | {"run": own, "book": book, "text": cell, "key": "f" * 32}
@@ -190,6 +201,7 @@ def test_the_requests_of_the_table_do_something_when_anna_sends_them(hers, anna,
     ids |= {"second": hers.run, "link": link}
     hers_too = type(hers)(**ids)
     not_now = {"runs/{run}/cancel", "runs/{run}/retry", "runs/{run}/keep", "runs/{run}/smaller"}
+    not_now |= {path for path in WRITES if path.startswith(("import", "images"))}
     owners = {path for path in WRITES if path.startswith(("queue/", "settings"))}
     owners |= {"runs/{run}/next", "runs/{run}/move"}
     last = ["gallery/unplace", "cells/{cell}/remove", "cells/{cell}/restore"]
@@ -201,7 +213,7 @@ def test_the_requests_of_the_table_do_something_when_anna_sends_them(hers, anna,
         "purge",
     ]
 
-    for path in sorted(set(WRITES) - not_now - {"images"} - owners - set(last)) + last:
+    for path in sorted(set(WRITES) - not_now - owners - set(last)) + last:
         answer = anna.post(filled(path, hers_too), filled(BODIES[path], hers_too))
         assert answer.status_code == 200, (path, answer.text)
         for run in anna.get("queue").json()["runs"]:
