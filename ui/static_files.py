@@ -23,6 +23,7 @@ STYLES = (
     "sweep.css",
     "queue.css",
     "gallery.css",
+    "bundles.css",
     "runpage.css",
     "family.css",
     "compare.css",

@@ -202,8 +202,8 @@ def test_chosen_runs_are_tagged_moved_compared_and_taken_back(gallery):
     assert bar.get_by_role("button", name="Compare").count() == 0
     card(page, 140).get_by_role("checkbox").check()
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Export").click()
-    assert saved.value.suggested_filename == "wanderbook-149.mp4"
+        page.get_by_role("button", name="Download bundle").click()
+    assert saved.value.suggested_filename == "wanderbook-2-runs.wanderbook.zip"
     page.get_by_role("button", name="Compare", exact=True).click()
     page.wait_for_url(re.compile("#/compare/.+,.+"))
 

@@ -1,6 +1,7 @@
 // The head of the notebook: its title and description, edited in place, the other notebooks, outline, search.
 
 import { attempt } from "./acts.js";
+import { chooseBundle, downloadBundle } from "./bundles.js";
 import { changeBook, currentNotebook, allBooks, makeBook, mayDelete, onBooks, openBook, openNotebook } from "./books.js";
 import { button, h, icon } from "./dom.js";
 import { editInPlace } from "./inplace.js";
@@ -9,7 +10,7 @@ import { writeAbove } from "./insertline.js";
 import { allCells } from "./celllist.js";
 import { openOutline } from "./outline.js";
 import { openList } from "./poplist.js";
-import { post } from "./server.js";
+import { post, session } from "./server.js";
 import { openSweep } from "./sweep.js";
 import { done } from "./undo.js";
 import { goTo, showTitle, currentView } from "./views.js";
@@ -138,8 +139,9 @@ async function newBook() {
   openNotebook(book.id);
 }
 
-function openMore(anchor) {
+async function openMore(anchor) {
   const book = openBook();
+  const { owner } = await session().catch(() => ({}));
   const order = () => changeBook(book.id, { newest_first: !book.newest_first });
   const top = allCells()[0]?.thin.id ?? null;
   openList(anchor, "More for this notebook", [
@@ -148,6 +150,8 @@ function openMore(anchor) {
     book.may_change && { words: "Sweep…", act: () => openSweep(top ?? "") },
     book.may_change && { words: "Compare…", act: () => pickRuns(top ?? "") },
     "-",
+    book.runs > 0 && { words: "Download bundle", act: () => downloadBundle({ notebook: book.id }) },
+    owner && { words: "Bring in a bundle…", act: chooseBundle },
     { words: "New notebook", act: newBook },
     mayDelete(book) && { words: "Delete this notebook", act: () => deleteBook(book) },
   ]);

@@ -1,13 +1,12 @@
-// What is done with the chosen runs of the gallery: compare, tag, move, export, and the trash.
+// What is done with the chosen runs of the gallery: compare, tag, move, pack, and the trash.
 
 import { attempt } from "./acts.js";
+import { downloadBundle } from "./bundles.js";
 import { moveSheet, purgeSheet, tagSheet } from "./gallerysheets.js";
 import { post } from "./server.js";
 import { toast } from "./toasts.js";
 import { done } from "./undo.js";
 import { goTo } from "./views.js";
-
-const BETWEEN_MS = 400; // browsers drop downloads that come faster
 
 const idsOf = (cards) => cards.map(({ id }) => id);
 
@@ -20,18 +19,9 @@ export function compare(cards) {
   goTo("compare", idsOf(cards).join(","));
 }
 
-/** Save the videos one after another, as the browser does it. */
-export async function download(cards) {
-  const ready = cards.filter(({ media }) => media.download);
-  if (!ready.length) return toast("No video to save: none of these runs is done.");
-  for (const { media } of ready) {
-    const link = document.createElement("a");
-    link.href = media.download;
-    link.download = "";
-    link.click();
-    await new Promise((wait) => setTimeout(wait, BETWEEN_MS));
-  }
-  toast(ready.length === 1 ? "1 video is saved." : `${ready.length} videos are saved.`);
+/** Save those that are done as one file. */
+export function pack(cards) {
+  return downloadBundle({ runs: idsOf(cards) });
 }
 
 /** Ask which tags, and change them. */

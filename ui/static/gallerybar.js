@@ -57,7 +57,7 @@ function buttons() {
     act("Compare", then(acts.compare), { class: "btn compare" }),
     act("Tag", then(acts.tag)),
     act("Move", then(acts.move)),
-    act("Export", then(acts.download)),
+    act("Download bundle", then(acts.pack)),
     act("To trash", () => leave(acts.throwAway, chosenCards())),
   ];
 }

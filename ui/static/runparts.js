@@ -1,6 +1,7 @@
 // Parts of a run's page: what repetitions found, files, the command, the chain it stands in.
 
 import { announce, button, h } from "./dom.js";
+import { downloadBundle } from "./bundles.js";
 import { Refusal, get } from "./server.js";
 import { syncPlayer } from "./syncplayer.js";
 import { toast } from "./toasts.js";
@@ -100,13 +101,20 @@ export function fileList({ run, files }, player) {
   const save = button("Save", () => saveFrame(player(), frame.textContent), {
     "aria-label": "Save this frame as a picture",
   });
-  rows.push(h("li", null, "The frame that is shown", frame, h("span", { class: "takes" }, save)));
+  rows.push(bundleRow(run), h("li", null, "The frame that is shown", frame, h("span", { class: "takes" }, save)));
   return h(
     "section",
     { class: "sec" },
     h("h2", { class: "h3" }, "Files"),
     h("ul", { class: "files" }, ...rows),
   );
+}
+
+function bundleRow({ id, number }) {
+  const label = { "aria-label": "Download everything as a bundle" };
+  const pack = button("Download", () => downloadBundle({ runs: [id] }), label);
+  const name = h("span", null, `wanderbook-run-${number}.wanderbook.zip`);
+  return h("li", null, "All of it in one file, with a page that plays it", name, h("span", { class: "takes" }, pack));
 }
 
 function saveFrame(player, name) {
