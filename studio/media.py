@@ -67,6 +67,12 @@ def events_name(visitor: str) -> str:
     return f"{EVENTS}/{visitor}"
 
 
+def lies_in(file: Path, root: Path) -> bool:
+    """Whether a file of a data folder is no link out of it; its `runs` may lie on another disk."""
+    part = root / file.relative_to(root).parts[0]
+    return file.resolve().is_relative_to(part.resolve())
+
+
 def _create_secret(path: Path) -> None:
     """Make the secret once, even where two programs start at the same time."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

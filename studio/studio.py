@@ -38,7 +38,7 @@ from studio.housekeeping import Housekeeping
 from studio.hub import Event, Hub
 from studio.identity import Ownership, visitor_id
 from studio.marks import Marks
-from studio.media import HOVER, VIDEO, MediaKeys, events_name
+from studio.media import HOVER, VIDEO, MediaKeys, events_name, lies_in
 from studio.mirror import Mirror
 from studio.models import ModelShelf
 from studio.pace import Pace
@@ -223,11 +223,11 @@ class Studio(Series):
             return None
         if name.startswith("examples/"):
             file = self._pictures.example_file(name.removeprefix("examples/"))
-        else:
-            file = self._database.folder.root / name
+            return file if file.is_file() else None
+        file = self._database.folder.root / name
         if file.name == HOVER and not file.is_file():
             file = file.with_name(VIDEO)
-        return file if file.is_file() else None
+        return file if file.is_file() and lies_in(file, self._database.folder.root) else None
 
     def stripped_video(self, run_id: str) -> Path:
         """The file of a finished run's video without its recipe; made at the first call."""
