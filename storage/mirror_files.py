@@ -36,14 +36,19 @@ COLUMNS = (Run.id, Run.rev, Run.attempt, Run.visitor, *(getattr(Run, name) for n
 
 
 def mirrored_until(database: Database) -> int | None:
-    """The revision the files are true up to, 0 of none; None where they are another database's."""
+    """The revision the files are true up to, 0 of none; None where they are another database's.
+
+    Where there are none yet, they are this database's from now on.
+    """
     with database.read() as session:
         name, now = read_setting(session, SETTING).get("id"), current_rev(session)
     marker = _read_marker(database.folder)
-    if marker is None:
-        is_first = not any(database.folder.notebooks.glob("*.json"))
-        return 0 if name or is_first else None
-    return marker["rev"] if marker["database"] == name and marker["rev"] <= now else None
+    if marker is not None:
+        return marker["rev"] if marker["database"] == name and marker["rev"] <= now else None
+    if not name and any(database.folder.notebooks.glob("*.json")):
+        return None
+    set_mirrored(database, 0)
+    return 0
 
 
 def set_mirrored(database: Database, rev: int) -> None:
