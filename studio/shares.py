@@ -194,7 +194,8 @@ class Shares:
             file = self._database.folder.root / thumb_name(run.image_sha256)
         else:
             return None
-        return (file, not share.with_recipe) if file.is_file() else None
+        is_bare = name == VIDEO and not share.with_recipe
+        return (file, is_bare) if file.is_file() else None
 
     # ---- what is in one
 

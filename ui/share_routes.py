@@ -13,11 +13,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sanawm.card import ModelCard
+from sanawm.errors import InvalidRequestError
+from studio.bundle_writing import Bundle
 from studio.shares import Shared
 from studio.studio import Studio
 from studio.views import RunView
 from ui.addresses import Addresses
+from ui.bundle_answers import bundle_response
 from ui.files import MEDIA_TYPES, NO_SNIFF
+from ui.offline_page import page_of
 from ui.run_answers import card_of
 from ui.share_page import embed_page, gone_page, notebook_page, run_page
 from ui.share_parts import Page
@@ -45,6 +49,7 @@ class ShareRoutes:
         return [
             Route(f"{PREFIX}/r/{{token}}", self.page),
             Route(f"{PREFIX}/embed/{{token}}", self.embed),
+            Route(f"{PREFIX}/r/{{token}}/bundle", self.bundle),
             Route(f"{PREFIX}/r/{{token}}/{{run}}/{{name}}", self.file),
         ]
 
@@ -65,6 +70,11 @@ class ShareRoutes:
         page = self._page(request, shared, f"../r/{shared.token}/")
         return _html(embed_page(page), 200, frames="*")
 
+    async def bundle(self, request: Request) -> Response:
+        """Everything a link shows as one file, where it shows the recipe."""
+        bundle = await run_in_threadpool(self._bundle, _token(request))
+        return _html(gone_page(), 404) if bundle is None else bundle_response(bundle, request)
+
     async def file(self, request: Request) -> Response:
         """A file of a run that a link shows: whole, in ranges, or not again."""
         run_id, name = request.path_params["run"], request.path_params["name"]
@@ -76,7 +86,19 @@ class ShareRoutes:
 
     def _file(self, token: str, run_id: str, name: str) -> Path | None:
         found = self._studio.shares.file(token, run_id, name)
-        return found[0] if found else None
+        if found is None:
+            return None
+        path, without_recipe = found
+        return self._studio.stripped_video(run_id) if without_recipe else path
+
+    def _bundle(self, token: str) -> Bundle | None:
+        shown = self._studio.shares.runs(token)
+        if shown is None:
+            return None
+        try:
+            return self._studio.bundles.of_share(*shown, page_of(self._studio))
+        except InvalidRequestError:  # nothing in it is done
+            return None
 
     def _page(self, request: Request, shared: Shared, files: str) -> Page:
         return Page(

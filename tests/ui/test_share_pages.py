@@ -1,12 +1,14 @@
 """What a link shows, to whom, how its files are served, and that nothing else comes with it."""
 
+import io
 import random
 import re
 import time
+import zipfile
 from html import unescape
 
 import pytest
-from test_routes import submit
+from test_routes import finished, submit
 
 from storage.tables import INBOX, Run
 from ui import share_parts
@@ -132,7 +134,27 @@ def test_a_link_without_the_recipe_shows_nothing_of_it(client, studio, run, link
     first = client.get(f"{WM}/r/{bare['token']}/{run.id}/first.webp")
     assert first.status_code == 404
     assert studio.shares.run(bare["token"]) is None
-    assert studio.shares.runs(bare["token"]) is None
+    assert client.get(f"{WM}/r/{bare['token']}/bundle").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_video_comes_without_its_recipe_where_the_link_leaves_it_out(client, studio, link):
+    run = finished(studio, client, prompt="a lamp")
+    bare, whole = (
+        client.get(f"{WM}/r/{link(run=run.id, with_recipe=kept)['token']}/{run.id}/video.mp4")
+        for kept in (False, True)
+    )
+
+    assert b'"seed"' in whole.content
+    assert b'"seed"' not in bare.content
+    assert b"seed" not in bare.content
+    bundle = client.get(f"{WM}/r/{link(run=run.id)['token']}/bundle")
+    names = zipfile.ZipFile(io.BytesIO(bundle.content)).namelist()
+    assert f"runs/{run.id}/video.mp4" in names
+    assert (
+        f'filename="wanderbook-run-{run.number}.wanderbook.zip"'
+        in (bundle.headers["content-disposition"])
+    )
 
 
 def test_a_video_is_served_whole_in_ranges_or_not_again(client, run, link):
