@@ -18,6 +18,7 @@ from typing import NamedTuple
 ORPHAN_AGE_S = 3600.0
 UNFINISHED = ("*.tmp", "*.part")  # ours, and the pipeline's
 LOG = "log.txt"  # why a run failed
+WHOLE = ("video.mp4", "run.json")  # what a finished run is known by
 ATTEMPT = re.compile(r"a(\d+)")
 
 
@@ -135,15 +136,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def clean(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[Path]:
-    """Delete and return what crashes left behind: unfinished files, and what no row names.
-
-    `attempts` maps every run id to its current attempt. Only what is older than an hour goes, so
-    that a file just being written is safe.
-    """
-    ours = (folder.assets, folder.runs, folder.notebooks, folder.backups, folder.root / "cache")
-    unfinished = [path for place in ours for ending in UNFINISHED for path in place.rglob(ending)]
-    leftovers = [*unfinished, *folder.imports.glob("*"), *_orphans(folder, attempts)]
-    old = [path for path in leftovers if _age(path, now) > ORPHAN_AGE_S]
+    """Delete and return what crashes left behind."""
+    old = leftovers(folder, attempts, now)
     for path in old:
         with suppress(OSError):  # somebody else's file, or gone already: it is tried again
             if path.is_dir() and not path.is_symlink():
@@ -151,6 +145,18 @@ def clean(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[
             else:
                 path.unlink()
     return old
+
+
+def leftovers(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> list[Path]:
+    """What crashes left behind: unfinished files, and what no row names.
+
+    `attempts` maps every run id to its current attempt. Only what is older than an hour counts, so
+    that a file just being written is safe.
+    """
+    ours = (folder.assets, folder.runs, folder.notebooks, folder.backups, folder.root / "cache")
+    unfinished = [path for place in ours for ending in UNFINISHED for path in place.rglob(ending)]
+    found = [*unfinished, *folder.imports.glob("*"), *_orphans(folder, attempts)]
+    return [path for path in found if _age(path, now) > ORPHAN_AGE_S]
 
 
 def empty_but_for(folder: Path, kept: str) -> None:
@@ -170,7 +176,7 @@ def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
     orphans = []
     for run in folder.runs.iterdir():
         if run.name not in attempts or not run.is_dir():
-            orphans.append(run)
+            orphans += [] if _is_finished(run) else [run]
             continue
         current = attempts[run.name]
         for path in run.iterdir():
@@ -180,6 +186,14 @@ def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
             elif match and int(match[1]) == current.number and current.log_only:
                 orphans += other_files(path, LOG)
     return orphans
+
+
+def _is_finished(run: Path) -> bool:
+    """Whether `rescan` could make a row of a run that has none, as after its database was lost."""
+    return any(
+        all((record.parent / name).is_file() for name in WHOLE)
+        for record in run.glob("a*/run.json")
+    )
 
 
 def _age(path: Path, now: float) -> float:

@@ -64,6 +64,18 @@ def test_only_old_leftovers_are_cleaned_up(folder):
     assert list(folder.assets.iterdir()) == []
 
 
+def test_finished_runs_of_a_lost_database_are_never_cleaned_up(folder):
+    attempt = folder.attempt("unknown", 1)
+    attempt.mkdir(parents=True)
+    for name in ("video.mp4", "run.json"):
+        (attempt / name).write_bytes(b"v")
+    later = (attempt / "run.json").stat().st_mtime + 2 * ORPHAN_AGE_S
+    assert clean(folder, {}, later) == []
+    (attempt / "video.mp4").unlink()
+    clean(folder, {}, later)
+    assert not attempt.exists()
+
+
 def test_of_a_run_that_failed_only_the_log_is_kept(folder):
     attempt = folder.attempt("known", 2)
     attempt.mkdir(parents=True)
