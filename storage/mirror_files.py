@@ -35,20 +35,27 @@ FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # an id that may be one
 COLUMNS = (Run.id, Run.rev, Run.attempt, Run.visitor, *(getattr(Run, name) for name in MARKS))
 
 
+def is_foreign(database: Database) -> bool:
+    """Whether the files are of another database, or of a newer state of this one."""
+    with database.read() as session:
+        name, now = read_setting(session, SETTING).get("id"), current_rev(session)
+    marker = _read_marker(database.folder)
+    if marker is None:
+        return not name and any(database.folder.notebooks.glob("*.json"))
+    return bool(marker["database"] != name or marker["rev"] > now)
+
+
 def mirrored_until(database: Database) -> int | None:
     """The revision the files are true up to, 0 of none; None where they are another database's.
 
     Where there are none yet, they are this database's from now on.
     """
-    with database.read() as session:
-        name, now = read_setting(session, SETTING).get("id"), current_rev(session)
-    marker = _read_marker(database.folder)
-    if marker is not None:
-        return marker["rev"] if marker["database"] == name and marker["rev"] <= now else None
-    if not name and any(database.folder.notebooks.glob("*.json")):
+    if is_foreign(database):
         return None
-    set_mirrored(database, 0)
-    return 0
+    marker = _read_marker(database.folder)
+    if marker is None:
+        set_mirrored(database, 0)
+    return marker["rev"] if marker else 0
 
 
 def set_mirrored(database: Database, rev: int) -> None:

@@ -24,6 +24,8 @@ from storage.runs import next_value
 from storage.tables import INBOX, Asset, Counter, Run
 
 RUN_FILES = ("video.mp4", "poster.jpg", "thumb.webp", NAME)
+DAMAGED = "The database is damaged: {}. Move it away, then run: python -m studio rescan"
+MISSING = "Run {}: {} is missing in {}. Take it from a backup, or put the run in the trash."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +61,7 @@ def examine(database: Database) -> list[str]:
     """A sentence for everything that is wrong with the data folder; empty when all is well."""
     with database.read() as session:
         answer = session.scalar(text("PRAGMA integrity_check"))
-        findings = [] if answer == "ok" else [f"The database is damaged: {answer}"]
+        findings = [] if answer == "ok" else [DAMAGED.format(answer)]
         findings += [
             f"Row {row[2]}: a {row[0]} names something that is not there."
             for row in session.execute(text("PRAGMA foreign_key_check"))
@@ -71,7 +73,7 @@ def examine(database: Database) -> list[str]:
         if run.state == "done":
             folder = database.folder.attempt(run.id, run.attempt)
             missing = [name for name in RUN_FILES if not (folder / name).is_file()]
-            findings += [f"Run {run.number}: {name} is missing in {folder}." for name in missing]
+            findings += [MISSING.format(run.number, name, folder) for name in missing]
     return findings
 
 
@@ -146,7 +148,7 @@ def _free_number(session: Session, number: int) -> int:
 def _examine_asset(folder: DataFolder, asset: Asset) -> list[str]:
     file = folder.asset(asset.sha256, asset.extension)
     if not file.is_file():
-        return [f"The file {file} is missing."]
+        return [f"The file {file} is missing. Take it from a backup."]
     if hashlib.sha256(file.read_bytes()).hexdigest() != asset.sha256:
-        return [f"The file {file} was changed: its content is not what its name says."]
+        return [f"The file {file} was changed: its name is its hash. Take it from a backup."]
     return []

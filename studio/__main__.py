@@ -15,7 +15,8 @@ from pathlib import Path
 from storage import archive
 from storage.database import Database
 from storage.errors import StorageError
-from storage.upkeep import examine, rescan
+from storage.upkeep import rescan
+from studio.doctor import diagnose
 from studio.settings import Settings
 
 
@@ -66,7 +67,7 @@ def _restore(file: Path, root: Path) -> int:
 
 
 def _doctor(database: Database) -> int:
-    findings = examine(database)
+    findings = diagnose(database, Settings.from_environment())
     return _say(findings or [f"All is well in {database.folder.root}."], good=not findings)
 
 

@@ -189,7 +189,9 @@ def test_an_empty_database_never_overwrites_the_files_of_a_lost_one(
     again.close()
 
 
-def test_an_older_copy_of_the_database_gets_back_what_came_after_it(studio, database, mirror, done):
+def test_an_older_copy_of_the_database_gets_back_what_came_after_it(
+    studio, database, mirror, done, caplog
+):
     done()
     mirror.write()
     copy = (database.folder.root / "app.db").read_bytes(), done()
@@ -202,6 +204,7 @@ def test_an_older_copy_of_the_database_gets_back_what_came_after_it(studio, data
     (database.folder.root / "app.db").write_bytes(copy[0])
     older = Database.open(database.folder.root)
     Mirror(older).write()
+    assert "python -m studio rescan" in caplog.text
     assert rescan(older).problems == []
     assert first.id in [cell[0] for cell in everything(older)[2]]
     assert set(everything(older)[0]) == set(before[0])
