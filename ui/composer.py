@@ -17,7 +17,7 @@ from sanawm.card import ModelCard
 from sanawm.errors import SanaWMError
 from storage.errors import StorageError
 from studio.studio import Studio
-from ui.filling import fill_again, fill_clean, follow_model, length_choices
+from ui.filling import fill_again, fill_clean, fill_shared, follow_model, length_choices
 from ui.forms import FIELDS, clean_form, read_draft, read_ticket
 from ui.presenters import present, shapes
 from ui.static_files import mount
@@ -51,7 +51,9 @@ def build_composer(studio: Studio) -> Composer:
         with gr.Column(elem_id="wb-body"):
             start = {"parent": None, "values": form, "form": form}
             head = gr.HTML(
-                start, elem_id="wb-head", **mount("mountHead", "clean", "restore", "again")
+                start,
+                elem_id="wb-head",
+                **mount("mountHead", "clean", "restore", "again", "shared"),
             )
             scene = _scene_fields(form, card)
             clip = _clip_fields(form, card)
@@ -156,7 +158,12 @@ def _connect(studio: Studio, composer: Composer) -> None:
         sent = event._data
         return fill_again(seen_in(studio, sent), sent["form"], sent["parent_id"])
 
+    def fill_from_link(event: gr.EventData) -> list[Any]:
+        sent = event._data
+        return fill_shared(seen_in(studio, sent), sent["token"], sent["run"])
+
     composer.head.again(fill_back, None, composer.filled, **QUICK)
+    composer.head.shared(fill_from_link, None, composer.filled, **QUICK)
     advised = [image, length, steps, guidance, composer.note]
     model.input(partial(follow_model, studio), model, advised, **QUICK)
 

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from sanawm.card import ModelCard
+from sanawm.errors import InvalidRequestError
 from studio.studio import Studio
 from studio.views import RunView
 from ui.forms import (
@@ -26,6 +27,7 @@ from ui.forms import (
 )
 from ui.words import length as length_words
 
+NOT_SHARED = "This link shows no run to remix. It may have been withdrawn, or leave the recipe out."
 LENGTH_CHANGED = "{title} does not offer {asked}, so the length is {length}."
 
 
@@ -39,6 +41,16 @@ def fill_from(studio: Studio, run_id: str, *, edit: bool = False) -> list[Any]:
     """The form of a run, which remembers that it is a remix of it, or that it changes the run."""
     form, card, parent = _taken_from(studio, studio.run(run_id))
     return filled(form, card, parent=parent | {"editing": edit})
+
+
+def fill_shared(studio: Studio, token: Any, run_id: Any) -> list[Any]:
+    """The form of a run that a link shows with its recipe."""
+    named = isinstance(token, str) and isinstance(run_id, str)
+    run = studio.shares.run(token, run_id) if named else None
+    if run is None:
+        raise InvalidRequestError(NOT_SHARED)
+    form, card, parent = _taken_from(studio, run)
+    return filled(form, card, parent=parent)
 
 
 def fill_again(studio: Studio, form: Any, parent_id: Any) -> list[Any]:
@@ -107,7 +119,11 @@ def _taken_from(studio: Studio, run: RunView) -> tuple[dict[str, Any], ModelCard
     """A run as a form, the card it follows, and what the page must know of it."""
     card = _card_of(studio, run.model)
     form = form_of(run, studio.image(run.image_sha256), card)
-    parent = {"id": run.id, "number": run.number, "parent_id": run.parent_id}
+    is_seen = bool(
+        studio.runs_named([run.id])
+    )  # else a link brought it, and its number is not told
+    number = run.number if is_seen else None
+    parent = {"id": run.id, "number": number, "parent_id": run.parent_id if is_seen else None}
     return form, card, parent | {"words": words_of(run)}
 
 

@@ -52,6 +52,7 @@
     POST images                         a first frame, as the file's own bytes
     POST examples/{id}                  a first frame from the examples
     GET  shares?run=&notebook=          links to one of them, or all of one's own
+    GET  shares/{token}/run?run=        whether somebody's link shows a run to remix
     POST shares                         {"run" or "notebook", "days", "with_recipe"}: a new link
     POST shares/{token}/withdraw
     GET  r/{token}                      what a link shows; r/{token}/{run}/{name} its files
@@ -126,6 +127,7 @@ READS: dict[str, Answer] = {
     "settings": settings_answers.show,
     "settings/diagnostics": settings_answers.diagnostics,
     "shares": share_answers.links,
+    "shares/{token}/run": share_answers.run,
     "path": answers.path,
     "estimate": answers.estimate,
 }

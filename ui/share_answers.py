@@ -14,6 +14,7 @@ from studio.shares import ShareView
 from studio.studio import Studio
 from ui.addresses import is_only_here
 from ui.answers import body_of, visitor_of
+from ui.filling import NOT_SHARED
 from ui.share_parts import day
 
 DAY_S = 24 * 3600.0
@@ -36,6 +37,15 @@ async def links(studio: Studio, request: Request) -> dict[str, Any]:
         return {"links": [_link(share, request) for share in found], "only_here": _hint(request)}
 
     return await run_in_threadpool(read)
+
+
+async def run(studio: Studio, request: Request) -> dict[str, Any]:
+    """Whether a link shows a run that can be remixed; a sentence where it does not."""
+    token, run_id = request.path_params["token"], request.query_params.get("run", "")
+    found = await run_in_threadpool(studio.shares.run, token, run_id)
+    if found is None:
+        raise InvalidRequestError(NOT_SHARED)
+    return {"run": found.id}
 
 
 async def make(studio: Studio, request: Request) -> dict[str, Any]:

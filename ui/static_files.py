@@ -28,6 +28,7 @@ STYLES = (
     "family.css",
     "compare.css",
     "settings.css",
+    "share.css",
 )
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 

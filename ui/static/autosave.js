@@ -12,7 +12,7 @@ const ARRIVAL_MS = 10_000;
 let saved = null; // what the server has, as one text; null until the page has looked
 let arriving = false;
 
-/** Bring the kept draft back, then keep what changes. */
+/** Bring the kept draft back, then keep what changes. Whether one is on its way into the form. */
 export async function startAutosave() {
   let kept = null;
   try {
@@ -29,6 +29,7 @@ export async function startAutosave() {
   onChange(debounce(save, QUIET_MS));
   addEventListener("pagehide", () => save({ keepalive: true }));
   save();
+  return arriving;
 }
 
 /** Whether the form is being filled with the draft of the last visit, which nobody asked for just now. */

@@ -11,6 +11,7 @@ import { allCells } from "./celllist.js";
 import { openOutline } from "./outline.js";
 import { openList } from "./poplist.js";
 import { post, session } from "./server.js";
+import { shareBook } from "./share.js";
 import { openSweep } from "./sweep.js";
 import { done } from "./undo.js";
 import { goTo, showTitle, currentView } from "./views.js";
@@ -150,6 +151,7 @@ async function openMore(anchor) {
     book.may_change && { words: "Sweep…", act: () => openSweep(top ?? "") },
     book.may_change && { words: "Compare…", act: () => pickRuns(top ?? "") },
     "-",
+    book.may_change && { words: "Share…", act: () => shareBook(book) },
     book.runs > 0 && { words: "Download bundle", act: () => downloadBundle({ notebook: book.id }) },
     owner && { words: "Bring in a bundle…", act: chooseBundle },
     { words: "New notebook", act: newBook },

@@ -4,6 +4,7 @@ import { acts } from "./acts.js";
 import { button, h } from "./dom.js";
 import { moreMenu } from "./menu.js";
 import { mayChange } from "./runs.js";
+import { shareRun } from "./share.js";
 import { addressOf, goTo } from "./views.js";
 
 const providers = [];
@@ -47,6 +48,7 @@ export function drawMore(cell) {
   return moreMenu(`More for run ${cell.number}`, () => [
     ["Use…", () => acts.useFields(cell)],
     ["Download", () => download(cell)],
+    mayChange(cell) && ["Share…", () => shareRun(cell)],
     ["Duplicate", () => acts.duplicate(cell)],
     ["Family", () => goTo("family", cell.id)],
     ["Reproduce", () => acts.reproduce(cell)],

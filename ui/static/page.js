@@ -31,6 +31,7 @@ import { connectQueue, mountQueue } from "./queuepage.js";
 import { mountRun } from "./runpage.js";
 import { onState } from "./runs.js";
 import { mountSettings } from "./settings.js";
+import { startFromLink } from "./sharedrun.js";
 import { openSweep } from "./sweep.js";
 import { toast } from "./toasts.js";
 import { goTo, hasComposer, mountLinks } from "./views.js";
@@ -102,10 +103,11 @@ export function mountHead({ element, props, trigger, watch }) {
   };
   watch("value", () => {
     take();
-    if (!isArriving()) compose();
+    if (isArriving()) startFromLink(trigger);
+    else compose();
   });
   take();
-  startAutosave();
+  startAutosave().then((waits) => waits || startFromLink(trigger));
 }
 
 function cleanStart(trigger) {
@@ -114,6 +116,7 @@ function cleanStart(trigger) {
 }
 
 function linkTo(run) {
+  if (run.number === null) return "a shared run";
   const follow = (event) => {
     event.preventDefault();
     show(run.id);
@@ -248,7 +251,7 @@ export function mountDock({ element }) {
     const parent = parentRun();
     const kind = editedRun() ? "Editing run" : "Remix of";
     open.textContent = editedRun() ? "Edit" : "New run";
-    title.textContent = parent ? `${kind} ${parent.number}` : image ? "Your draft" : "Nothing chosen yet";
+    title.textContent = parent ? `${kind} ${parent.number ?? "a shared run"}` : image ? "Your draft" : "Nothing chosen yet";
     line.textContent = image
       ? `${draft.pathLabel}, ${draft.seed ? `seed ${draft.seed}` : "random seed"}`
       : "Start with a picture";

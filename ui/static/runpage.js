@@ -11,6 +11,7 @@ import { preview, showPreview, stageList } from "./progress.js";
 import { checkList, commandOf, fileList, playChain, sideFacts } from "./runparts.js";
 import { mayChange, onRun, renew, runOf } from "./runs.js";
 import { get } from "./server.js";
+import { shareRun } from "./share.js";
 import { syncPlayer } from "./syncplayer.js";
 import { usePanel } from "./usepanel.js";
 import { onKeys } from "./viewkeys.js";
@@ -230,6 +231,7 @@ function actsOf(run) {
     goOn,
     beside || act("Compare", "compare"),
     act("Reproduce", "reproduce"),
+    mine && button("Share…", () => shareRun(page.run)),
     page.chain && playChain(page, place, () => player, open),
   ];
 }

@@ -4,6 +4,7 @@
 import { announce, button, h, problem } from "./dom.js";
 import { askForKey, forgetKey } from "./ownerkey.js";
 import { get, post } from "./server.js";
+import { allLinks } from "./share.js";
 
 const HEADINGS = { kept: "Kept", caches: "Caches", passing: "Comes and goes" };
 const LEADS = {
@@ -35,7 +36,7 @@ async function load() {
 
 function draw(page) {
   const focused = place.contains(document.activeElement) && document.activeElement.id;
-  place.replaceChildren(page.owner ? frame("Settings", ...ownersPage(page)) : frame("Settings", askForKey(page)));
+  place.replaceChildren(page.owner ? frame("Settings", ...ownersPage(page)) : frame("Settings", askForKey(page), part("Your links", "links", allLinks())));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
@@ -48,6 +49,7 @@ function ownersPage(page) {
   return [
     h("p", { class: "lead" }, "Everything is in ", h("span", { class: "path" }, page.folder), ". ", h("span", { class: "total" }, page.total)),
     ...Object.keys(HEADINGS).map((part) => roomPart(part, page)),
+    part("Links", "links", allLinks()),
     queuePart(page.preferences),
     part("Models", "models", h("ul", { class: "rows" }, page.models.map(modelRow))),
     part("This computer", "computer", h("dl", { class: "facts" }, page.facts.map(fact)), notificationLine()),
