@@ -25,8 +25,10 @@ from studio.careful_zip import CarefulFile
 
 CHUNK = 1024 * 1024
 ENCRYPTED = 0x1
+END_SIGN, END_BYTES = b"PK\5\6", 22  # the last record of a zip without a comment
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 BROKEN = "{file} was not brought in: {why}. Nothing was changed."
+NOT_WHOLE = "it is no bundle, or was not saved whole"
 DAMAGED = "it is damaged, or not a bundle"
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError)
 LONGEST_SAID = 80  # characters of a name that a sentence shows
@@ -66,10 +68,13 @@ def inspect(file: Path, into: Path | None = None) -> Inspected:
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - END_BYTES))
+        if not stream.read().startswith(END_SIGN):  # or poses inside it would be taken for it
+            raise ValueError(NOT_WHOLE)
         try:
             archive = zipfile.ZipFile(CarefulFile(stream))
         except (zipfile.BadZipFile, ValueError, OSError, *UNREADABLE) as error:
-            raise ValueError("it is no bundle, or was not saved whole") from error
+            raise ValueError(NOT_WHOLE) from error
         with archive:
             yield archive
 

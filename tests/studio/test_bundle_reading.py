@@ -169,6 +169,13 @@ def test_a_list_of_files_that_would_fill_the_memory_is_not_read(place):
     refused(place, "it is no bundle")
 
 
+def test_a_bundle_that_was_not_saved_whole_says_so(good, place):
+    content = pack(place, good).read_bytes()
+    for size in (0, 1, 30, len(content) // 2, len(content) - 22, len(content) - 1):
+        place.write_bytes(content[:size])
+        refused(place, "it is no bundle, or was not saved whole")
+
+
 def test_the_manifest_must_know_every_file_and_its_content(good, place, run):
     pack(place, good | {"manifest.json": manifest({})})
     refused(place, "is not listed in manifest.json")

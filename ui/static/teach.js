@@ -1,6 +1,7 @@
 // The first page of an empty notebook: what goes in, what comes out, one way to begin.
 
-import { h } from "./dom.js";
+import { chooseBundle } from "./bundles.js";
+import { button, h } from "./dom.js";
 import { chooseExample } from "./firstframe.js";
 import { draft, onChange } from "./form.js";
 import { session } from "./server.js";
@@ -29,7 +30,10 @@ export function teach() {
     h("p", { class: "help" }, "Nothing runs until you press Generate."),
   );
   session().then(
-    ({ examples }) => fill(steps, begin, examples),
+    ({ examples, owner }) => {
+      fill(steps, begin, examples);
+      if (owner) begin.append(button("Bring in a bundle…", chooseBundle));
+    },
     () => {},
   );
   return page;
