@@ -61,7 +61,7 @@ function maker(what, list) {
     null,
     h("label", { class: "chk" }, recipe, "With the recipe"),
     says,
-    h("div", { class: "make" }, h("label", { class: "lab", for: lasts.id }, "It lasts"), lasts, make),
+    h("div", { class: "make" }, h("label", { class: "lab", for: lasts.id }, "It lasts"), h("span", { class: "choose" }, lasts, icon("down")), make),
     wrong,
   );
   form.addEventListener("submit", async (event) => {
@@ -94,7 +94,7 @@ function show(list, { links, only_here: onlyHere }, isAll = false) {
   const note = links.length > 0 && onlyHere && h("p", { class: "pill-note warn" }, icon("warn"), h("span", null, onlyHere));
   const rows = links.map((link) => row(link, isAll));
   const none = !links.length && isAll && h("p", { class: "help" }, NONE);
-  list.replaceChildren(...[note, none, links.length > 0 && h("ul", { class: "rows" }, ...rows)].filter(Boolean));
+  list.replaceChildren(...[note, none, links.length > 0 && h("ul", { class: "share-rows" }, ...rows)].filter(Boolean));
 }
 
 const NONE =
@@ -104,13 +104,13 @@ function row(link, isAll) {
   const name = isAll ? h("b", null, link.title) : null;
   const address = h("input", { class: "inp mono", readonly: true, value: link.url, "aria-label": `Address of the link to ${link.title}` });
   address.addEventListener("focus", () => address.select());
-  const item = h("li", { class: "row share-row", "data-token": link.token });
+  const item = h("li", { class: "share-row", "data-token": link.token });
   const acts = h(
     "div",
     { class: "share-acts" },
     copying("Copy", link.url, "Copy the link"),
     h("a", { class: "btn quiet", href: link.url, target: "_blank", rel: "noopener", "aria-label": `Open the link to ${link.title}` }, "Open"),
-    link.kind === "run" && copying("Copy embed", embedOf(link), "Copy the code that shows the video in another page"),
+    link.kind === "run" && copying("Embed", embedOf(link), "Copy the code that shows the video in another page"),
     button("Withdraw", () => ask(item, link), { class: "btn quiet withdraw", "aria-label": `Withdraw the link to ${link.title}` }),
   );
   item.append(h("div", { class: "share-what" }, name, h("p", { class: "help" }, link.words)), address, acts);
