@@ -14,6 +14,8 @@ from sanawm.errors import InvalidRequestError
 from storage.database import Database
 from storage.errors import StorageError
 from storage.files import ORPHAN_AGE_S, clean
+from storage.migrate import copy_database
+from storage.mirror_files import set_mirrored
 from storage.tables import Cell, Notebook, Run
 from storage.trash import KEPT_S, purge_old
 from storage.upkeep import Rescanned, rescan
@@ -194,14 +196,16 @@ def test_an_older_copy_of_the_database_gets_back_what_came_after_it(
 ):
     done()
     mirror.write()
-    copy = (database.folder.root / "app.db").read_bytes(), done()
+    copy = database.folder.root / "copy.db"
+    copy_database(database.folder.database, copy)
+    done()
     first = studio.book.add_text("inbox", "Later", "me")
     mirror.write()
     before = everything(database)
     database.close()
-    for file in database.folder.root.glob("app.db-*"):
+    for file in database.folder.root.glob("app.db*"):
         file.unlink()
-    (database.folder.root / "app.db").write_bytes(copy[0])
+    copy.rename(database.folder.database)
     older = Database.open(database.folder.root)
     Mirror(older).write()
     assert "python -m studio rescan" in caplog.text
@@ -227,7 +231,8 @@ def test_cells_without_rows_take_their_places_among_those_that_have_rows(studio,
 def test_only_what_changed_is_written_and_nothing_where_nothing_did(
     studio, database, mirror, done, monkeypatch
 ):
-    first, second = done(), done()
+    done()
+    second = done()
     book = studio.book.create("Walks", "me")
     written = []
     monkeypatch.setattr(
@@ -250,7 +255,10 @@ def test_only_what_changed_is_written_and_nothing_where_nothing_did(
     studio.book.change(book.id, "me", title="Other")
     mirror.write()
     assert [path.name for path in written] == [f"{book.id}.json", "mirror.json"]
-    assert first
+    set_mirrored(database, 0)
+    written.clear()
+    mirror.write()
+    assert "marks.json" not in {path.name for path in written}
 
 
 def test_a_notebook_deleted_for_good_does_not_come_back(studio, database, mirror):
