@@ -14,6 +14,7 @@ from storage import notebooks as rows
 from storage.tables import INBOX, Cell, Notebook
 from studio.cells import Cells, cell_view, checked_text, notebook_row
 from studio.identity import visitor_id
+from studio.limits import check_notebooks
 from studio.views import CellView, NotebookView, OutlineView
 
 LONGEST_TITLE = 120
@@ -40,6 +41,8 @@ class Book(Cells):
     def create(self, title: str, visitor: str) -> NotebookView:
         """A new notebook, which belongs to whoever makes it."""
         with self._database.write() as session:
+            if not self._ownership.is_owner(visitor):
+                check_notebooks(session, visitor_id(visitor))
             made = rows.add_notebook(session, _title(title), visitor_id(visitor))
             return _notebook_view(made, {})
 

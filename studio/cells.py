@@ -15,7 +15,8 @@ from sanawm.errors import InvalidRequestError
 from storage import notebooks as rows
 from storage.database import Database
 from storage.tables import Cell, Notebook, Run
-from studio.identity import Ownership
+from studio.identity import Ownership, visitor_id
+from studio.limits import check_cells
 from studio.views import CellView
 
 LONGEST_TEXT = 20_000
@@ -124,6 +125,7 @@ class Cells:
         placed: dict[str, list[str]] = {"added": [], "removed": []}
         with self._database.write() as session:
             goal = self.own_notebook(session, notebook_id, visitor)
+            self._check_room(session, visitor, len(run_ids))
             for run_id in dict.fromkeys(run_ids):
                 shown = select(Cell).where(Cell.run_id == run_id, Cell.deleted_at.is_(None))
                 cells = session.scalars(shown).all()
@@ -162,7 +164,12 @@ class Cells:
             notebook = self.own_notebook(session, notebook_id, visitor)
             if run_id := fields.get("run_id"):
                 _check_not_there(session, notebook.id, run_id)
+            self._check_room(session, visitor)
             return cell_view(rows.add_cell(session, notebook, kind, above=above, **fields))
+
+    def _check_room(self, session: Session, visitor: str, more: int = 1) -> None:
+        if not self._ownership.is_owner(visitor):
+            check_cells(session, visitor_id(visitor), more)
 
     def own_notebook(
         self, session: Session, notebook_id: str, visitor: str, *, deleted: bool = False

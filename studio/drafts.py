@@ -12,6 +12,7 @@ from sanawm.errors import InvalidRequestError
 from storage.database import Database
 from storage.tables import KeptDraft
 from studio.identity import visitor_id
+from studio.limits import drop_old_drafts
 from studio.views import DraftView
 
 LARGEST = 64 * 1024  # characters of JSON
@@ -36,6 +37,8 @@ class Drafts:
                     updated_at=time.time(),
                 )
             )
+            session.flush()
+            drop_old_drafts(session)
 
     def load(self, visitor: str) -> DraftView | None:
         """What the form held, None where nothing was kept."""

@@ -18,6 +18,7 @@ from sanawm.image import open_photo
 from storage.database import Database
 from storage.files import write_whole
 from storage.tables import Asset
+from studio.limits import check_disk
 from studio.media import MediaKeys
 from studio.models import Model, ModelShelf
 from studio.run_views import thumb_name
@@ -37,7 +38,8 @@ class Pictures:
         self._shelf = shelf
 
     def store(self, path: Path) -> AssetView:
-        """Keep a picture; InvalidRequestError where it is none."""
+        """Keep a picture; InvalidRequestError where it is none, or finds no room."""
+        check_disk(self._database.folder.root)
         picture = open_photo(path)
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
         (content, extension), small = _encode(picture), _small(picture)
