@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 ORPHAN_AGE_S = 3600.0
 UNFINISHED = ("*.tmp", "*.part")  # ours, and the pipeline's
+PLACING = "placing.txt"  # in the folder of an import: the runs it was about to put in place
 LOG = "log.txt"  # why a run failed
 WHOLE = ("video.mp4", "run.json")  # what a finished run is known by
 ATTEMPT = re.compile(r"a(\d+)")
@@ -173,10 +174,11 @@ def other_files(folder: Path, kept: str) -> list[Path]:
 
 
 def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
-    orphans = []
+    orphans, arriving = [], half_brought_in(folder)
     for run in folder.runs.iterdir():
         if run.name not in attempts or not run.is_dir():
-            orphans += [] if _is_finished(run) else [run]
+            is_kept = _is_finished(run) and run.name not in arriving
+            orphans += [] if is_kept else [run]
             continue
         current = attempts[run.name]
         for path in run.iterdir():
@@ -186,6 +188,14 @@ def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
             elif match and int(match[1]) == current.number and current.log_only:
                 orphans += other_files(path, LOG)
     return orphans
+
+
+def half_brought_in(folder: DataFolder) -> set[str]:
+    """The runs of imports that did not end. Where one has no row, the import was killed before its
+    rows were there, and its files are leftovers, however whole they are.
+    """
+    named = [file.read_text(encoding="utf-8") for file in folder.imports.glob(f"*/{PLACING}")]
+    return {run_id for names in named for run_id in names.split()}
 
 
 def _is_finished(run: Path) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from storage.database import Database
-from storage.files import ATTEMPT, DataFolder
+from storage.files import ATTEMPT, DataFolder, half_brought_in
 from storage.mirror_files import MARKS_FILE, set_mirrored
 from storage.notebook_records import read_marks
 from storage.notebook_rescue import add_notebook, kept_notebooks, run_ids_in
@@ -80,12 +80,16 @@ def examine(database: Database) -> list[str]:
 def _records(folder: DataFolder) -> list[Path]:
     """The record of each run's latest finished attempt."""
     records = []
-    for run in sorted(folder.runs.iterdir()):
+    for run in sorted(set(folder.runs.iterdir()) - _half_brought_in(folder)):
         files = [file for file in run.glob(f"a*/{NAME}") if (file.parent / "video.mp4").is_file()]
         files = [file for file in files if ATTEMPT.fullmatch(file.parent.name)]
         if files:
             records.append(max(files, key=lambda file: int(file.parent.name[1:])))
     return records
+
+
+def _half_brought_in(folder: DataFolder) -> set[Path]:
+    return {folder.runs / run_id for run_id in half_brought_in(folder)}
 
 
 def _add(database: Database, file: Path, placed: set[str], problems: list[str]) -> bool:

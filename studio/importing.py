@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
 from storage.database import Database
-from storage.files import sync_tree
+from storage.files import PLACING, sync_tree, write_whole
 from storage.notebooks import add_run_cell, shown_runs
 from storage.records import read_record
 from storage.runs import next_value, touch_parents
@@ -75,6 +75,8 @@ class Importing:
             marks = {run_id: make_ready(folder, run_id, arrival) for run_id in arrival.new}
             if arrival.new:
                 sync_tree(folder / READY)
+                names = "\n".join(new.id for new in arrival.new.values())
+                write_whole(folder / PLACING, names.encode())
             with ExitStack() as files, self._database.write() as session:
                 _check_unchanged(session, arrival, known)
                 root = self._database.folder.root

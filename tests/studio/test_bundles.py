@@ -1,18 +1,32 @@
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from itertools import count
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import select
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
 from sqlalchemy.orm import undefer
 from studio_ways import Bench
 
 from sanawm.errors import InvalidRequestError
 from storage.database import Database
+from storage.files import clean
+from storage.records import FIELDS
+from storage.streamed_zip import Entry, zip_chunks, zip_size
 from storage.tables import INBOX, Run
+from storage.upkeep import examine, rescan
 from studio.settings import Settings
 from studio.studio import Studio
+
+ROOT = Path(__file__).parents[2]
 
 
 def page(contents):
@@ -212,6 +226,80 @@ def test_an_import_that_is_killed_leaves_no_row_and_no_file(
 
     assert rows(elsewhere) == {}
     assert _files(elsewhere) == before
+
+
+def _slowly(*places):
+    return [pytest.param(place, marks=pytest.mark.slow) for place in places]
+
+
+@pytest.mark.parametrize(
+    "place", ["_show_the_rest", *_slowly("inspect", "plan", "make_ready", "sync_tree", "_add_run")]
+)
+def test_a_program_that_dies_while_it_imports_leaves_nothing_that_stays(
+    studio, made, elsewhere, tmp_path, place
+):
+    """Killed at one of its last steps: no row, and what lies about is cleaned up after an hour."""
+    file = saved(studio.bundles.of_runs([run.id for run in made], page), tmp_path)
+    folder = elsewhere._everything.folder
+    program = (
+        "import os, pathlib, signal, studio.importing as importing\n"
+        "from storage.database import Database\n"
+        f"importing.{place} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"database = Database.open(pathlib.Path({str(folder.root)!r}))\n"
+        f"importing.Importing(database).bring_in(pathlib.Path({str(file)!r}), 'me')\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert rescan(elsewhere._everything).runs == 0
+    assert rows(elsewhere) == {}
+    clean(folder, {}, time.time() + 7200)
+    assert [*folder.runs.iterdir(), *folder.imports.iterdir()] == []
+    assert len(elsewhere.bundles.bring_in(file, "me").added) == 3
+
+
+def test_what_was_brought_in_is_what_a_rescan_makes_of_its_files(studio, made, elsewhere, tmp_path):
+    file = saved(studio.bundles.of_runs([run.id for run in made], page), tmp_path)
+    elsewhere.bundles.bring_in(file, "me")
+    assert examine(elsewhere._everything) == []
+    before = {
+        key: {name: getattr(row, name) for name in FIELDS} for key, row in rows(elsewhere).items()
+    }
+
+    with elsewhere._everything.write() as session:
+        session.execute(delete(Run))
+    rescan(elsewhere._everything)
+
+    after = {
+        key: {name: getattr(row, name) for name in FIELDS} for key, row in rows(elsewhere).items()
+    }
+    assert after == before
+
+
+@given(
+    st.lists(
+        st.tuples(st.from_regex(r"\A[a-z]{1,40}/[a-z.]{1,12}\Z"), st.binary(max_size=300)),
+        max_size=6,
+    )
+)
+def test_the_size_of_a_zip_is_known_before_it_is_made(files):
+    entries = [Entry.of_bytes(name, content) for name, content in dict(files).items()]
+
+    content = b"".join(zip_chunks(entries))
+
+    assert len(content) == zip_size(entries)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == dict(files)
+
+
+def test_the_size_is_known_where_numbers_need_64_bits():
+    """Gigabytes of nothing, counted as they go by."""
+    nothing = bytes(2**26)
+    huge = Entry(name="huge", size=33 * 2**26, chunks=lambda: iter([nothing] * 33))
+    for entries in ([huge], [huge, Entry.of_bytes("small", b"x")]):
+        with patch("zipfile.crc32", lambda data, value=0: 0):  # its time is not what is looked at
+            assert sum(map(len, zip_chunks(entries))) == zip_size(entries)
 
 
 def _die(*_):

@@ -107,16 +107,15 @@ async function bringIn(work) {
   try {
     const done = await post(`import/${ticket}`);
     work.sheet.close();
-    toast(done.sentence, "Show", () => reveal(done));
     if (done.notebook) openNotebook(done.notebook);
+    toast(done.sentence, done.notebook ? "" : "Show", done.notebook ? null : () => reveal(done));
   } catch (refusal) {
     refuse(work, refusal instanceof Refusal ? refusal.message : "This did not work.");
   }
 }
 
-function reveal({ notebook, runs }) {
-  if (notebook) openNotebook(notebook);
-  else if (runs.length === 1) goTo("run", runs[0]);
+function reveal({ runs }) {
+  if (runs.length === 1) goTo("run", runs[0]);
   else goTo("gallery");
 }
 
