@@ -14,7 +14,7 @@ from storage.database import Database
 from storage.mirror_files import forget_purged, mirrored_until, set_mirrored, write_changes
 
 PAUSE_S = 2.0
-REST = 20  # a pause is at least as many times as long as the writing before it
+REST = 10  # after each file, so many times as long as it took: pages come first
 LAST_S = 1.5  # what is left when the program ends may take as long
 FOREIGN = (
     "The notebooks in %s are of another database, so changes are not written beside them. Stop "
@@ -30,7 +30,7 @@ class Mirror:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._stopping = threading.Event()
-        self._deadline = math.inf
+        self._deadline, self._began = math.inf, 0.0
         self._thread: threading.Thread | None = None
         self._has_warned = self._has_failed = False
 
@@ -54,19 +54,20 @@ class Mirror:
         if after_rev is None:
             self._warn()
             return
-        rev = write_changes(self._database, after_rev, lambda: time.monotonic() > self._deadline)
+        self._began = time.monotonic()
+        rev = write_changes(self._database, after_rev, self._is_over)
         if rev is not None and rev != after_rev:
             set_mirrored(self._database, rev)
             forget_purged(self._database)
+            self._is_over()
 
     def _run(self) -> None:
-        watch, pause_s, seen = self._database.watch(), 0.0, -1
+        watch, seen = self._database.watch(), -1
         try:
-            while not self._stopping.wait(pause_s):
-                began, version = time.monotonic(), watch.version()
+            while not self._stopping.wait(PAUSE_S):
+                version = watch.version()
                 if version != seen and self._could_write():
                     seen = version
-                pause_s = max(PAUSE_S, REST * (time.monotonic() - began))
             self._could_write()
         finally:
             watch.close()
@@ -82,6 +83,13 @@ class Mirror:
             return False
         self._has_failed = False
         return True
+
+    def _is_over(self) -> bool:
+        """After each file: rest, unless the program ends; whether its patience is over."""
+        if self._thread is not None:
+            self._stopping.wait(REST * (time.monotonic() - self._began))
+        self._began = time.monotonic()
+        return self._began > self._deadline
 
     def _warn(self) -> None:
         if not self._has_warned:
