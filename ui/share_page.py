@@ -10,6 +10,7 @@ from studio.views import CellView, RunView
 from ui.markup import Markup, document, el, joined, prose
 from ui.share_head import SITE, about_notebook, about_run, meta, short
 from ui.share_parts import (
+    UNTITLED,
     Page,
     by_line,
     columns,
@@ -31,7 +32,7 @@ def run_page(page: Page) -> str:
     run = page.shared.run
     content = [
         film(page, run, eager=True),
-        title("h1", run),
+        title(page, "h1", run),
         by_line(page, run),
         note(run),
         _acts(
@@ -43,7 +44,7 @@ def run_page(page: Page) -> str:
         columns(page, run),
     ]
     foot = f"This page shows one run and nothing else of the notebook. {ENDS}"
-    name = short(run.prompt) or "Shared run"
+    name = short(run.prompt) or UNTITLED
     return _whole(name, about_run(page, run, name), "Shared run", content, foot)
 
 
@@ -73,7 +74,7 @@ def embed_page(page: Page) -> str:
     words = f"Generated with {SITE}, not filmed"
     link = {"class": "from", "href": f"../r/{page.shared.token}", "target": "_blank"}
     mark = el("a", {**link, "rel": "noopener"}, words)
-    name = short(run.prompt) or "Shared run"
+    name = short(run.prompt) or UNTITLED
     frame = el("main", {"class": "embed"}, film(page, run, eager=True), mark)
     return document(_head(name, []), [frame])
 
@@ -105,7 +106,7 @@ def _run_cell(page: Page, run: RunView, *, folded: bool) -> Markup:
     said = el(
         "div",
         {"class": "said"},
-        title("h2", run),
+        title(page, "h2", run),
         by_line(page, run),
         note(run),
         _acts(
@@ -115,7 +116,7 @@ def _run_cell(page: Page, run: RunView, *, folded: bool) -> Markup:
     )
     inside = joined([el("div", {"class": "beside"}, film(page, run), said), recipe])
     if folded:
-        summary = el("summary", {"class": "prompt"}, short(run.prompt) or "No prompt")
+        summary = el("summary", {"class": "prompt"}, short(run.prompt) or UNTITLED)
         inside = el("details", {"class": "folded"}, summary, inside)
     return el("article", {"class": "cell", "id": run.id}, inside)
 

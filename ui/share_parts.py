@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from sanawm.card import ModelCard
-from studio.shares import FIRST_FRAME, Shared
+from studio.open_links import FIRST_FRAME, Shared
 from studio.views import RunView
 from ui.markup import Markup, el, joined, prose
 from ui.presenters import RELATIONS, path_map
@@ -20,6 +20,7 @@ from ui.words import length
 
 MAP_SIZE = 220  # drawing units of the top view
 LONG_PROMPT = 180  # characters that still read as a heading
+UNTITLED = "A shared run"
 UNSHARED = "a run that is not shared"
 VIDEO, POSTER = "video.mp4", "poster.jpg"
 
@@ -82,10 +83,11 @@ def day(moment: float) -> str:
     return time.strftime("%-d %B %Y", time.localtime(moment))
 
 
-def title(tag: str, run: RunView) -> Markup:
-    """The prompt, smaller where it is long."""
+def title(page: Page, tag: str, run: RunView) -> Markup:
+    """The prompt, smaller where it is long; other words where there is none to show."""
     if not run.prompt:
-        return el(tag, {"class": "prompt none"}, "No prompt")
+        words = "No prompt" if page.shared.with_recipe else UNTITLED
+        return el(tag, {"class": "prompt none"}, words)
     kind = "prompt long" if len(run.prompt) > LONG_PROMPT else "prompt"
     return el(tag, {"class": kind}, run.prompt)
 

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
 from studio.bundle_writing import Bundle
-from studio.shares import Shared
+from studio.open_links import Shared
 from studio.studio import Studio
 from studio.views import RunView
 from ui.addresses import Addresses

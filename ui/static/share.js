@@ -12,7 +12,7 @@ const LASTS = [
 ];
 const WITH =
   "Settings, first frame and camera path are shown. Others can remix it and download the bundle, which has all of it.";
-const WITHOUT = "Only the video, its prompt and its note are shown. The video carries no recipe.";
+const WITHOUT = "Only the video and its note are shown. There is no prompt, no path and nothing to remix, in the video's file neither.";
 
 /** Share a run: the sheet with its links. */
 export function shareRun(run) {
