@@ -17,7 +17,6 @@ from studio.identity import visitor_id
 from studio.open_links import OpenLinks
 
 MOST = 200  # live links of one person
-NOT_YOURS = "Only whoever started this run can share it."
 NOT_DONE = "Run {number} is not done yet. It can be shared once it is."
 IN_TRASH = "What lies in the trash cannot be shared."
 TOO_MANY = "There are {most} links already. Withdraw some of them first."
@@ -66,7 +65,7 @@ class Shares(OpenLinks):
         )
         with self._seen(visitor).write() as session:
             if kind == "run":
-                self._check_run(row_of(session, target_id), visitor)
+                _check_run(row_of(session, target_id))  # who sees it may change it
                 share.run_id = target_id
             else:
                 self._check_notebook(notebook_row(session, target_id), visitor)
@@ -103,17 +102,16 @@ class Shares(OpenLinks):
         is_owner = self._ownership.is_owner(visitor)
         return self._database if is_owner else self._database.seen_by(visitor_id(visitor))
 
-    def _check_run(self, run: Run, visitor: str) -> None:
-        if not self._ownership.may_change(run.visitor, visitor):
-            raise InvalidRequestError(NOT_YOURS)
-        if run.deleted_at is not None:
-            raise InvalidRequestError(IN_TRASH)
-        if run.state != "done":
-            raise InvalidRequestError(NOT_DONE.format(number=run.number))
-
     def _check_notebook(self, notebook: Notebook, visitor: str) -> None:
         if not self._ownership.may_change(notebook.visitor, visitor):
             raise InvalidRequestError(NOT_YOUR_NOTEBOOK)
+
+
+def _check_run(run: Run) -> None:
+    if run.deleted_at is not None:
+        raise InvalidRequestError(IN_TRASH)
+    if run.state != "done":
+        raise InvalidRequestError(NOT_DONE.format(number=run.number))
 
 
 def _check_room(session: Session, visitor: str, now: float) -> None:
