@@ -1,6 +1,7 @@
 """Frames to an mp4 that plays everywhere.
 
 The file is H.264, yuv420p, limited range with BT.709 matrix and tags, index in front (faststart).
+Every second begins with a whole picture, so that a player jumps anywhere at once.
 Metadata lies as JSON under the keys `wanderbook`, for this program, and `comment`, which every
 tool shows; other keys say that the video was generated (`sanawm.ai_mark`). All of it is read back
 and compared before the file takes its name.
@@ -91,6 +92,7 @@ class Mp4Writer:
         codec = stream.codec_context
         codec.color_primaries = codec.color_trc = codec.colorspace = BT709
         codec.color_range = LIMITED_RANGE
+        codec.gop_size = max(1, round(self._fps))
         return stream
 
 

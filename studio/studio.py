@@ -51,6 +51,7 @@ from studio.preferences import (
     write_preferences,
 )
 from studio.presence import Presence
+from studio.recipes import Recipes
 from studio.series import Series
 from studio.settings import Settings
 from studio.shares import Shares
@@ -120,6 +121,7 @@ class Studio(Series):
         self.drafts = Drafts(database)
         self.bundles = Bundles(database, self._views, self._ownership)
         self.chains = Chains(database, self._keys, self._shelf, self.store_image)
+        self.recipes = Recipes(database, self.store_image, self.image)
 
     def seen_by(self, visitor: str) -> "Studio":
         """The studio as whoever sent this key may see it: everything for the owner, else theirs.
@@ -208,7 +210,8 @@ class Studio(Series):
 
     def preview_path(self, source: dict[str, Any], num_frames: int, model: str = "") -> CameraPath:
         """Resolve a camera path for the live check; raises with the segment that is wrong."""
-        return submission.resolve_path(source, num_frames, self.card(model))
+        folder = self._database.folder
+        return submission.resolve_path(source, num_frames, self.card(model), folder)
 
     def path_points(self, path: CameraPath) -> list[list[float]]:
         """The path as the top view draws it: RunView.path_points of poses not submitted yet."""

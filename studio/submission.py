@@ -4,11 +4,11 @@ What the run's row holds after this decides every pixel; the worker resolves not
 """
 
 import json
+import re
 import secrets
 import time
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ulid import ULID
@@ -20,6 +20,7 @@ from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
 from sanawm.request import GenerationRequest, check_length, check_request
 from storage.database import Database
+from storage.files import DataFolder
 from storage.tables import Asset, Run
 from studio.models import Model
 from studio.views import Draft
@@ -29,13 +30,41 @@ ONLY = {
     "reseed": {"seed"},
     "repath": {"path_sha256", "path_source", "path_points"},
 }
+SHA256 = re.compile("[0-9a-f]{64}")
 DRAWN_SEEDS = 1_000_000  # seeds we draw have at most six digits, so that people can say them
 
 
-def resolve_path(source: dict[str, Any], num_frames: int, card: ModelCard) -> CameraPath:
-    """The poses a path source stands for; InvalidRequestError names the segment that is wrong."""
+def resolve_path(
+    source: dict[str, Any], num_frames: int, card: ModelCard, folder: DataFolder
+) -> CameraPath:
+    """The poses a path source stands for; InvalidRequestError names the segment that is wrong.
+
+    {"kind": "poses", "poses": SHA-256} are poses that are kept among the assets.
+    """
     check_length(num_frames, card)
+    if source.get("kind") == "poses" and "poses" in source:
+        return _kept_poses(source, num_frames, card, folder)
     return _resolved(json.dumps(source, sort_keys=True), num_frames, card)
+
+
+def _kept_poses(
+    source: dict[str, Any], num_frames: int, card: ModelCard, folder: DataFolder
+) -> CameraPath:
+    """The first poses of those that are kept, one for each frame of the clip."""
+    sha256 = str(source["poses"])
+    file = folder.asset(sha256, "npz")
+    if not SHA256.fullmatch(sha256) or not file.is_file():
+        raise InvalidRequestError("These poses are not kept here. Choose a path.", field="camera")
+    kept = CameraPath.load_npz(file)
+    if kept.num_frames < num_frames:
+        raise InvalidRequestError(
+            f"This path has {kept.num_frames} poses; {card.seconds(num_frames):.0f} s needs "
+            f"{num_frames}.",
+            field="camera",
+        )
+    first = kept.first(num_frames)
+    said = {name: value for name, value in source.items() if name in ("kind", "poses", "file")}
+    return replace(first, fps=card.fps, source=said)
 
 
 @lru_cache(maxsize=64)
@@ -48,6 +77,12 @@ def _resolved(source: str, num_frames: int, card: ModelCard) -> CameraPath:
 def _packed(source: str, num_frames: int, card: ModelCard) -> bytes:
     """The poses as they are kept among the assets."""
     return _resolved(source, num_frames, card).to_npz()
+
+
+def _npz_of(path: CameraPath, source: dict[str, Any], card: ModelCard) -> bytes:
+    if source.get("kind") == "poses":
+        return path.to_npz()
+    return _packed(json.dumps(source, sort_keys=True), path.num_frames, card)
 
 
 def path_points(path: CameraPath) -> list[list[float]]:
@@ -101,9 +136,9 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
         image = session.get(Asset, draft.image_sha256)
         if image is None or image.extension == "npz":
             raise InvalidRequestError("Choose a first frame to begin.", field="image")
-        request = _request(draft, model.card, database.folder.asset(image.sha256, image.extension))
+        request = _request(draft, model.card, image, database.folder)
         path = request.camera_path
-        packed = _packed(json.dumps(draft.path_source, sort_keys=True), path.num_frames, model.card)
+        packed = _npz_of(path, draft.path_source, model.card)
         path_sha256 = database.folder.store_asset(packed, "npz")
         is_known = session.get(Asset, path_sha256) is not None
     if not is_known:
@@ -156,13 +191,13 @@ def shortened(draft: Draft, num_frames: int) -> Draft:
     return replace(draft, num_frames=num_frames, path_source=source)
 
 
-def _request(draft: Draft, card: ModelCard, image: Path) -> GenerationRequest:
+def _request(draft: Draft, card: ModelCard, image: Asset, folder: DataFolder) -> GenerationRequest:
     """The draft as the model will get it, checked; the seed is drawn here."""
     request = GenerationRequest(
-        image=image,
+        image=folder.asset(image.sha256, image.extension),
         prompt=draft.prompt.strip(),
         negative_prompt=draft.negative_prompt.strip(),
-        camera_path=resolve_path(draft.path_source, draft.num_frames, card),
+        camera_path=resolve_path(draft.path_source, draft.num_frames, card, folder),
         num_frames=draft.num_frames,
         seed=drawn_seed() if draft.seed is None else draft.seed,
         num_inference_steps=draft.num_inference_steps,

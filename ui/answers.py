@@ -133,7 +133,9 @@ def _drawn_path(studio: Studio, source: dict[str, Any], frames: int, model: str)
 
 
 def _actions_of(source: dict[str, Any], steps: int) -> str:
-    """The action string of a path; empty for a preset that no keys can make."""
+    """The action string of a path; empty where no keys make it."""
+    if source.get("kind") == "poses":
+        return ""
     if source.get("kind") == "actions":
         return str(source["actions"])
     return preset_actions(str(source.get("preset")), steps) or ""

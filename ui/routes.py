@@ -50,6 +50,7 @@
     GET  path?source=&frames=&model=    live check of a camera path, and its top view
     GET  estimate?frames=&steps=&...    the sentence over Generate
     POST images                         a first frame, as the file's own bytes
+    POST recipes                        a video, run.json or bundle, as bytes: the draft it makes
     POST examples/{id}                  a first frame from the examples
     GET  shares?run=&notebook=          links to one of them, or all of one's own
     GET  shares/{token}/run?run=        whether somebody's link shows a run to remix
@@ -89,6 +90,7 @@ from ui import (
     gallery_answers,
     mark_answers,
     queue_answers,
+    recipe_answers,
     run_answers,
     settings_answers,
     share_answers,
@@ -174,6 +176,7 @@ WRITES: dict[str, Answer] = {
     "import/{ticket}": bundle_answers.bring_in,
     "import/{ticket}/cancel": bundle_answers.cancel,
     "images": receive_image,
+    "recipes": recipe_answers.read,
     "examples/{example}": answers.example,
 }
 

@@ -25,7 +25,7 @@ async def receive_image(studio: Studio, request: Request) -> dict[str, Any]:
     """Store a picture; a file that is none is refused with a sentence."""
     with tempfile.TemporaryDirectory(prefix="wanderbook-") as folder:
         file = Path(folder) / file_name(request.headers.get("x-file-name", ""))
-        await _write_body(request, file)
+        await write_body(request, file, LARGEST_BYTES)
         image = await run_in_threadpool(studio.store_image, file)
     return image_value(image)
 
@@ -37,18 +37,21 @@ def file_name(header: str) -> str:
     return name[-LONGEST_NAME:] or "picture"
 
 
-async def _write_body(request: Request, file: Path) -> None:
+async def write_body(request: Request, file: Path, most: int) -> None:
+    """The body of a request as a file, piece by piece; a sentence where it is over `most` bytes."""
     size = 0
     with file.open("wb") as stream:
         try:
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > LARGEST_BYTES:
+                if size > most:
+                    megabytes = f"{most // 1024**2} MB"
                     raise InvalidRequestError(
-                        f"{file.name} has more than 64 MB. Up to 64 MB work.", field="image"
+                        f"{file.name} has more than {megabytes}. Up to {megabytes} work.",
+                        field="image",
                     )
                 stream.write(chunk)
         except ClientDisconnect as error:
-            raise InvalidRequestError("The picture did not arrive whole.", field="image") from error
+            raise InvalidRequestError("The file did not arrive whole.", field="image") from error
     if not size:
         raise InvalidRequestError(f"{file.name} is empty.", field="image")

@@ -73,6 +73,7 @@ BODIES = {
     "settings": {"keep_stage1": True},
     "settings/clean": {"kind": "chains"},
     "images": {},
+    "recipes": {"schema": "wanderbook.run/1", "id": "{run}", "prompt": "x"},
     "examples/{example}": {},
 }
 OWN = {
@@ -202,7 +203,7 @@ def test_the_requests_of_the_table_do_something_when_anna_sends_them(hers, anna,
     ids |= {"second": hers.run, "link": link}
     hers_too = type(hers)(**ids)
     not_now = {"runs/{run}/cancel", "runs/{run}/retry", "runs/{run}/keep", "runs/{run}/smaller"}
-    not_now |= {path for path in WRITES if path.startswith(("import", "images"))}
+    not_now |= {path for path in WRITES if path.startswith(("import", "images", "recipes"))}
     owners = {path for path in WRITES if path.startswith(("queue/", "settings"))}
     owners |= {"runs/{run}/next", "runs/{run}/move"}
     last = ["gallery/unplace", "cells/{cell}/remove", "cells/{cell}/restore"]

@@ -1,5 +1,6 @@
 """What the page's routes tell two visitors of one notebook that belongs to neither."""
 
+import json
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -77,3 +78,16 @@ def test_a_remix_of_a_shared_run_says_so_and_names_nothing(client, studio, datab
     assert (page["parent"], page["kin"]) == ("", 1)
     owners = studio.run(child.id)
     assert (owners.parent_id, owners.parent_number) == (hers.id, hers.number)
+
+
+def test_a_record_that_names_anothers_run_gives_no_way_to_it(client, studio, hers):
+    record = {"schema": "wanderbook.run/1", "id": hers.id, "prompt": "guessed", "seed": 3}
+    headers = {"X-File-Name": "run.json"}
+
+    def dropped(headers):
+        content = json.dumps(record | {"image": {"sha256": hers.image_sha256}})
+        return client.post(f"{WM}/recipes", content=content, headers=headers).json()
+
+    mine, theirs = dropped(headers), dropped(headers | AS_BERTA)
+    assert (mine["parent_id"], mine["form"]["prompt"]) == (hers.id, "guessed")
+    assert (theirs["parent_id"], theirs["form"]["seed"]) == (None, "3")

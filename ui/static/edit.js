@@ -2,6 +2,7 @@
 
 import { FIELDS, draft, editedRun, parentRun, setParent, showRefusal } from "./form.js";
 import { onRun } from "./runs.js";
+import { visitor } from "./server.js";
 
 let aside = null; // {form, parent_id}: the draft as it was before Edit
 let back = false;
@@ -9,7 +10,7 @@ let hand = () => {};
 
 /** Connect to the head of the composer, whose events Gradio answers. */
 export function connectEdit(trigger) {
-  hand = trigger;
+  hand = (event, data = {}) => trigger(event, { ...data, visitor: visitor() });
   onRun((cell) => {
     if (cell.id === editedRun()?.id && cell.state !== "queued") tooLate(`Run ${cell.number} has started.`);
   });

@@ -1,16 +1,16 @@
-// The first frame: drop, paste, choose a file, or take one of the examples.
+// The first frame: drop, paste, choose a file, or take one of the examples. Files that are dropped or pasted
+// anywhere come by way of dropfile.js.
 
 import { announce, h, icon } from "./dom.js";
 import { makeRoom } from "./drafts.js";
 import { clearProblem, draft, editedRun, refresh, restoreWith, set, showProblem } from "./form.js";
-import { Refusal, post, session, upload } from "./server.js";
+import { Refusal, post, sendFile, session } from "./server.js";
 
 const LARGEST = 64 * 1024 * 1024; // bytes, as the server has it
 
 let examples = [];
 let view = null; // {element, props, trigger}
 let offered = ""; // the prompt of the example taken last
-let over = false;
 let reading = ""; // the name of the file on its way
 let failed = false;
 
@@ -31,7 +31,6 @@ export function mountFirstFrame({ element, props, trigger, watch }) {
     },
     () => {},
   );
-  listenToPage();
   take();
 }
 
@@ -87,14 +86,15 @@ async function receive(name, fetchImage) {
   }
 }
 
-function send(file) {
+/** Take a person's picture. */
+export function sendPicture(file) {
   if (!file) return;
   if (file.size > LARGEST) {
     failed = true;
     showProblem("image", `${file.name} has ${Math.round(file.size / 1048576)} MB. Up to 64 MB work.`);
     return draw();
   }
-  return receive(file.name || "pasted picture", () => upload(file));
+  return receive(file.name || "pasted picture", () => sendFile("images", file));
 }
 
 // ---- drawing
@@ -121,7 +121,6 @@ function chosen(image) {
     h("img", { src: image.thumb || image.url, alt: `First frame${image.title ? `: ${image.title}` : ""}` }),
     h("div", { class: "tools" }, fileButton("Replace")),
   );
-  if (over) picture.append(h("span", { class: "over" }, "Let go to use this picture"));
   if (reading) picture.append(h("span", { class: "rough" }, `Reading ${reading}`));
   return h("div", { class: "ff" }, picture, exampleRow("ex"));
 }
@@ -135,22 +134,20 @@ function fileInput(label) {
   input.addEventListener("change", () => {
     const [file] = input.files;
     input.value = "";
-    send(file);
+    sendPicture(file);
   });
   return input;
 }
 
 function empty() {
-  const words = over
-    ? [h("b", null, "Let go to use this picture")]
-    : reading
-      ? [h("b", null, `Reading ${reading}`)]
-      : [
-          icon("image"),
-          h("b", null, failed ? "Drop another picture" : "Drop a picture here"),
-          failed ? null : h("span", { class: "small" }, "or paste one, or click to choose a file"),
-        ];
-  const kind = ["drop", over && "is-over", failed && "bad"].filter(Boolean).join(" ");
+  const words = reading
+    ? [h("b", null, `Reading ${reading}`)]
+    : [
+        icon("image"),
+        h("b", null, failed ? "Drop another picture" : "Drop a picture here"),
+        failed ? null : h("span", { class: "small" }, "or paste one, or click to choose a file"),
+      ];
+  const kind = ["drop", failed && "bad"].filter(Boolean).join(" ");
   const area = h(
     "label",
     { class: kind, "aria-busy": reading ? "true" : null },
@@ -188,49 +185,4 @@ function exampleRow(kind) {
     },
     ...tiles,
   );
-}
-
-// ---- the whole page takes pictures
-
-function listenToPage() {
-  let depth = 0;
-  const withFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const setOver = (value) => {
-    if (over !== value) {
-      over = value;
-      draw();
-    }
-  };
-  addEventListener("dragenter", (event) => {
-    if (withFiles(event)) {
-      depth += 1;
-      setOver(true);
-    }
-  });
-  addEventListener("dragleave", (event) => {
-    if (withFiles(event)) {
-      depth -= 1;
-      if (depth <= 0) {
-        depth = 0;
-        setOver(false);
-      }
-    }
-  });
-  addEventListener("dragover", (event) => {
-    if (withFiles(event)) event.preventDefault();
-  });
-  addEventListener("drop", (event) => {
-    if (!withFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    over = false;
-    send(event.dataTransfer.files[0]);
-    draw();
-  });
-  addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-    if (!file) return;
-    event.preventDefault();
-    send(file);
-  });
 }

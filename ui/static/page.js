@@ -24,6 +24,7 @@ import { mountFirstFrame, takePrompt } from "./firstframe.js";
 import { isArriving, startAutosave } from "./autosave.js";
 import { filledFrom, makeRoom, settle, takeAim } from "./drafts.js";
 import { connectEdit, isBroughtBack, takeBack } from "./edit.js";
+import { fileButton, listenToFiles } from "./dropfile.js";
 import { mountGallery } from "./gallery.js";
 import { fillKeyList, listenToKeys } from "./keys.js";
 import { answered, mountNotebook, show } from "./notebook.js";
@@ -73,7 +74,7 @@ export function mountHead({ element, props, trigger, watch }) {
     { type: "button", class: "btn icon only-s", "aria-label": "Back to the notebook", onclick: leave },
     icon("close"),
   );
-  const end = h("span", { class: "end" }, clean, leaveIt, close);
+  const end = h("span", { class: "end" }, fileButton(), clean, leaveIt, close);
   element.replaceChildren(h("div", { class: "head" }, title, was, end));
   restoreWith("gradio", () => trigger("restore"));
   connectEdit(trigger);
@@ -108,6 +109,7 @@ export function mountHead({ element, props, trigger, watch }) {
   });
   take();
   startAutosave().then((waits) => waits || startFromLink(trigger));
+  listenToFiles();
 }
 
 function cleanStart(trigger) {

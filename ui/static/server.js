@@ -78,13 +78,13 @@ export function post(path, body = {}, options = {}) {
   return ask(path, { ...options, method: "POST", headers, body: JSON.stringify(body) });
 }
 
-/** Send a picture as it is; the server looks at its header before it decodes anything. */
-export function upload(file) {
+/** Send a file as it is, to one of the routes that take bytes. */
+export function sendFile(path, file) {
   const headers = {
     "Content-Type": "application/octet-stream",
     "X-File-Name": encodeURIComponent(file.name || "picture"),
   };
-  return ask("images", { method: "POST", headers, body: file });
+  return ask(path, { method: "POST", headers, body: file });
 }
 
 let opened = null;

@@ -1,0 +1,93 @@
+// Files from elsewhere: a picture becomes the first frame, a video, run.json or peer's file a draft, a bundle is
+// offered to be brought in. Dropped anywhere on the page, or chosen by the button in the form's head.
+
+import { announce, h } from "./dom.js";
+import { makeRoom } from "./drafts.js";
+import { bringBack } from "./edit.js";
+import { sendPicture } from "./firstframe.js";
+import { offerImport } from "./importdialog.js";
+import { isOwner } from "./runs.js";
+import { Refusal, sendFile } from "./server.js";
+import { toast } from "./toasts.js";
+import { goTo, hasComposer } from "./views.js";
+
+const LARGEST = 512 * 1024 * 1024; // bytes, as the server has it
+const BUNDLE = /\.zip$/i;
+const PICTURE = /^image\//;
+
+let veil = null;
+let depth = 0; // elements the pointer has entered and not left
+
+/** Let the whole page take files. */
+export function listenToFiles() {
+  const withFiles = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => withFiles(event) && (depth += 1) === 1 && showVeil());
+  addEventListener("dragleave", (event) => withFiles(event) && (depth -= 1) <= 0 && hideVeil());
+  addEventListener("dragover", (event) => withFiles(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!withFiles(event)) return;
+    event.preventDefault();
+    hideVeil();
+    takeFile(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => {
+    const [file] = event.clipboardData?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    takeFile(file);
+  });
+}
+
+/** The button that opens the same by the keyboard. */
+export function fileButton() {
+  const input = h("input", {
+    type: "file",
+    class: "vh",
+    "aria-label": "Start a run from a file",
+    accept: "video/mp4,video/webm,application/json,.json,.zip,image/*",
+  });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = "";
+    takeFile(file);
+  });
+  return h("label", { class: "btn quiet from-file", title: "A video of Wanderbook, a run.json, a bundle" }, "From a file", input);
+}
+
+function takeFile(file) {
+  if (!file) return;
+  if (!hasComposer()) goTo("notebook");
+  if (PICTURE.test(file.type)) return sendPicture(file);
+  if (BUNDLE.test(file.name) && isOwner()) return offerImport(file);
+  return readRecipe(file);
+}
+
+async function readRecipe(file) {
+  if (file.size > LARGEST) return toast(`${file.name} has more than 512 MB. Up to 512 MB work.`);
+  announce(`Reading ${file.name}.`);
+  try {
+    const { form, parent_id, said } = await sendFile("recipes", file);
+    makeRoom();
+    bringBack({ form, parent_id });
+    toast(`The form now holds the recipe of ${file.name}`);
+    for (const sentence of said) toast(sentence);
+  } catch (refusal) {
+    toast(refusal instanceof Refusal ? refusal.message : "This file could not be read.");
+  }
+}
+
+// ---- what is seen while a file is over the page
+
+function showVeil() {
+  veil ??= h(
+    "div",
+    { id: "wb-drop", "aria-hidden": "true" },
+    h("p", null, h("b", null, "Let go to use this file"), h("span", null, "A picture, a video of Wanderbook, a run.json or a bundle")),
+  );
+  document.querySelector("#wb-bar").append(veil);
+}
+
+function hideVeil() {
+  depth = 0;
+  veil?.remove();
+}
