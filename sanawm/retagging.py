@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from sanawm.ai_mark import kept_mark
+from sanawm.ai_mark import kept_mark, write_packet
 from sanawm.errors import SanaWMError
 from sanawm.files import disk_shortage_as_sentence, whole_file
 from sanawm.video import MUXER_OPTIONS, read_metadata, verify_metadata
@@ -21,6 +21,7 @@ def without_recipe(video: Path, output: Path) -> None:
         mark = kept_mark(read_metadata(video))
         with disk_shortage_as_sentence(), whole_file(output) as unfinished:
             _copy_pictures(video, unfinished, mark)
+            write_packet(unfinished, mark)
             verify_metadata(unfinished, mark)
     except av.error.FFmpegError as error:
         raise SanaWMError(UNREADABLE) from error

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sanawm.ai_mark import has_packet, write_packet
 from sanawm.errors import SanaWMError
 from sanawm.files import whole_file
 
@@ -80,6 +81,7 @@ class Mp4Writer:
             raise ValueError("a video needs at least one frame")
         self._container.mux(self._stream.encode())
         self._container.close()
+        write_packet(self._path, self._metadata)
         verify_metadata(self._path, self._metadata)
 
     def close(self) -> None:
@@ -142,7 +144,8 @@ def read_metadata(path: Path) -> dict[str, str]:
 def verify_metadata(path: Path, metadata: dict[str, str]) -> None:
     """Read back what was written; SanaWMError where it is not what it was meant to be."""
     found = read_metadata(path)
-    if any(found.get(name) != value for name, value in metadata.items()):
+    whole = all(found.get(name) == value for name, value in metadata.items())
+    if not (whole and has_packet(path, metadata)):
         raise SanaWMError("The video's metadata could not be written; nothing was saved.")
 
 

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _rescan(database: Database) -> int:
     done = rescan(database)
-    found = f"Added {done.runs} runs, {done.notebooks} notebooks, {done.cells} cells."
+    found = f"Added: runs {done.runs}, notebooks {done.notebooks}, cells {done.cells}."
     return _say([*done.problems, found], good=not done.problems)
 
 

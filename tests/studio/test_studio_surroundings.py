@@ -81,7 +81,7 @@ def test_upkeep_from_a_terminal(tmp_path, monkeypatch, capsys):
     assert main(["doctor"]) == 0
     assert main(["backup"]) == 0
     said = capsys.readouterr().out
-    assert "Added 0 runs, 0 notebooks, 0 cells." in said
+    assert "Added: runs 0, notebooks 0, cells 0." in said
     assert "All is well" in said
     [kept] = (tmp_path / "backups").iterdir()
 
