@@ -10,8 +10,11 @@ from html import unescape
 import pytest
 from test_routes import finished, submit
 
+from sanawm.errors import InvalidRequestError
 from storage.tables import INBOX, Run
+from studio.identity import Ownership
 from ui import share_parts
+from ui.filling import NOT_SHARED, fill_shared
 from ui.share_answers import ONLY_HERE
 from ui.static_files import FOLDER
 
@@ -157,6 +160,28 @@ def test_a_video_comes_without_its_recipe_where_the_link_leaves_it_out(client, s
         f'filename="wanderbook-run-{run.number}.wanderbook.zip"'
         in (bundle.headers["content-disposition"])
     )
+
+
+def test_a_shared_run_fills_the_form_of_somebody_who_does_not_see_it(
+    client, studio, run, link, monkeypatch
+):
+    made, bare = link(), link(with_recipe=False)
+    monkeypatch.setattr(Ownership, "is_owner", lambda self, key: False)
+    guest = studio.seen_by("b" * 32)
+    head, *fields = fill_shared(guest, made["token"], "")
+
+    assert head["parent"]["id"] == run.id
+    assert head["parent"]["number"] is None, "it is not theirs to know"
+    assert HOSTILE in fields
+    asked = client.get(
+        f"{WM}/shares/{made['token']}/run", headers={"X-Wanderbook-Visitor": "b" * 32}
+    )
+    assert asked.json() == {"run": run.id}
+    for token, run_id in ((bare["token"], ""), ("x", ""), (made["token"], "01OTHER"), (7, [])):
+        with pytest.raises(InvalidRequestError, match="shows no run to remix"):
+            fill_shared(guest, token, run_id)
+    refused = client.get(f"{WM}/shares/{bare['token']}/run")
+    assert (refused.status_code, refused.json()["error"]) == (422, NOT_SHARED)
 
 
 def test_a_video_is_served_whole_in_ranges_or_not_again(client, run, link):
