@@ -119,7 +119,7 @@ def test_keys_go_from_a_run_to_its_page_its_family_and_the_search(visit, photo):
     assert page.locator("#wb-gallery input[type=search]").input_value() == "gl4?"
     assert page.evaluate("location.hash").startswith("#/gallery")
 
-    late = []  # what the server said of the run before it was rated comes after the event that tells of the rating
+    late = []  # what was asked for before the rating arrives after the event that tells of it
     page.route(f"**/runs/{run}/page", lambda route: late.append((route, route.fetch())))
     page.goto(f"{tab.url}/#/run/{run}")
     wait_until(lambda: page.locator("#wb-run .stars").is_visible() and late, 60)
