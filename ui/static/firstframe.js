@@ -4,7 +4,7 @@
 import { announce, h, icon } from "./dom.js";
 import { makeRoom } from "./drafts.js";
 import { clearProblem, draft, editedRun, refresh, restoreWith, set, showProblem } from "./form.js";
-import { Refusal, post, sendFile, session } from "./server.js";
+import { Refusal, placed, post, sendFile, session } from "./server.js";
 
 const LARGEST = 64 * 1024 * 1024; // bytes, as the server has it
 
@@ -100,7 +100,7 @@ export function sendPicture(file) {
 // ---- drawing
 
 function draw() {
-  const image = view.props.value;
+  const image = placed(view.props.value);
   const end = view.element.querySelector(".lab .end");
   end.textContent = image ? image.credit || describeFit(image) : "";
   end.title = image ? describeFit(image) : "";

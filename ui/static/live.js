@@ -1,6 +1,6 @@
 // One connection for the whole page: the server says what changed, every cell hears it from here.
 
-import { get, renewSession, session, url } from "./server.js";
+import { get, placed, renewSession, session, url } from "./server.js";
 
 const FIRST_EVENT_MS = 3000; // proxies that hold back a stream: then ask instead
 const POLL_MS = 1000;
@@ -47,7 +47,7 @@ export function follow(onEvent, onLink) {
     }, FIRST_EVENT_MS);
     source.addEventListener("change", (message) => {
       clearTimeout(silence);
-      hear(JSON.parse(message.data));
+      hear(placed(JSON.parse(message.data)));
     });
     source.addEventListener("error", () => {
       clearTimeout(silence);

@@ -1,6 +1,7 @@
 // Talking to Wanderbook's own routes, which all lie beside this file under /gradio_api/wm/.
 
 const BASE = new URL("../../", import.meta.url);
+const ROOT = "/gradio_api/wm/"; // what the server's addresses begin with
 const VISITOR = "wanderbook.visitor";
 const OWNER = "wanderbook.owner";
 
@@ -48,6 +49,15 @@ export function url(path) {
   return new URL(path, BASE).href;
 }
 
+/** What the server said, its addresses below the path of their own that a proxy may show the page under. */
+export function placed(value) {
+  if (BASE.pathname === ROOT) return value;
+  if (typeof value === "string") return value.startsWith(ROOT) ? BASE.pathname + value.slice(ROOT.length) : value;
+  if (Array.isArray(value)) return value.map(placed);
+  if (!value || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, placed(one)]));
+}
+
 async function ask(path, options) {
   let answer;
   try {
@@ -64,7 +74,7 @@ async function ask(path, options) {
     const sentence = value.error ?? `Wanderbook answered with an error (${answer.status}).`;
     throw new Refusal(sentence, value.field, value.fix);
   }
-  return value;
+  return placed(value);
 }
 
 export function get(path, query = {}) {
