@@ -24,7 +24,7 @@ def book_menu(page, item):
     page.get_by_role("menuitem", name=item).or_(page.get_by_role("option", name=item)).click()
 
 
-def test_a_notebook_travels_as_one_file(app, elsewhere, browser, visit, tmp_path, tmp_path_factory):
+def test_a_notebook_travels_as_one_file(app, elsewhere, browser, visit, tmp_path):
     runs = MadeRuns(app.url)
     [run] = first_runs(app, browser, runs, tmp_path, PROMPT)
     page = visit().page
@@ -47,7 +47,8 @@ def test_a_notebook_travels_as_one_file(app, elsewhere, browser, visit, tmp_path
 
 def plays_offline(browser, bundle, folder):
     """Unpacked and opened by a double click: nothing else is running, nothing is asked for."""
-    zipfile.ZipFile(bundle).extractall(folder / "unpacked")
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(folder / "unpacked")
     context = browser.new_context(offline=True)
     page = context.new_page()
     complaints = []
