@@ -17,10 +17,18 @@ from sanawm.video_reading import read_frames
 Piece = tuple[Path, int, int]  # a video, its first and last frame; both are shown
 
 
-def join(parts: Sequence[Piece], output: Path, fps: float, tags: dict[str, Any]) -> None:
-    """Write one mp4 of all pieces in order; no more than one frame is held at a time."""
+def join(
+    parts: Sequence[Piece],
+    output: Path,
+    fps: float,
+    tags: dict[str, Any],
+    mark: dict[str, str] | None = None,
+) -> None:
+    """Write one mp4 of all pieces in order; no more than one frame is held at a time. `mark` says
+    that a model made them (`sanawm.ai_mark`).
+    """
     with disk_shortage_as_sentence():
-        write_mp4(_of_one_size(parts), output, fps, tags)
+        write_mp4(_of_one_size(parts), output, fps, tags, mark)
 
 
 def _of_one_size(parts: Sequence[Piece]) -> Iterator[Frame]:

@@ -115,9 +115,15 @@ def mp4_writer(
             writer.close()
 
 
-def write_mp4(frames: Iterable[Frame], path: Path, fps: float, tags: dict[str, Any]) -> None:
+def write_mp4(
+    frames: Iterable[Frame],
+    path: Path,
+    fps: float,
+    tags: dict[str, Any],
+    mark: dict[str, str] | None = None,
+) -> None:
     """Encode frames as they are made; no more than one is held at a time."""
-    with mp4_writer(path, fps, tags) as writer:
+    with mp4_writer(path, fps, tags, mark) as writer:
         for frame_HWC in frames:
             writer.add(frame_HWC)
 

@@ -99,6 +99,7 @@ class Chains:
 
     def joined(self, run_id: str) -> str:
         """The address of a chain as one mp4, which is made at the first call; may take seconds."""
+        from sanawm.ai_mark import mark_of
         from sanawm.joining import join
 
         parts = self.chain(run_id)
@@ -110,8 +111,16 @@ class Chains:
         if not output.is_file():
             output.parent.mkdir(parents=True, exist_ok=True)
             numbers = [part.number for part in parts]
-            join(files, output, parts[0].fps, {"schema": "wanderbook.chain/1", "runs": numbers})
+            last = self._done(run_id)
+            mark = mark_of(self._title(last.model), last.ended_at or last.created_at)
+            tags = {"schema": "wanderbook.chain/1", "runs": numbers}
+            join(files, output, parts[0].fps, tags, mark)
         return self._keys.media_url(name)
+
+    def _title(self, model: str) -> str:
+        """What a model is called; its name where it is not on this computer any more."""
+        titles = {one.card.name: one.card.title for one in self._shelf.all()}
+        return titles.get(model, model)
 
     def _video_of(self, run_id: str) -> Path:
         run = self._done(run_id)
