@@ -49,8 +49,9 @@ class Hosts:
 def public_names(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
     """The names others reach the page by, as the environment says."""
     public = urlsplit(environment.get("PUBLIC_URL", "")).hostname
+    proxied = urlsplit(environment.get("GRADIO_ROOT_PATH", "")).hostname  # None of a mere path
     space = environment.get("SPACE_HOST", "").lower()
-    return frozenset(name for name in (public, space) if name)
+    return frozenset(name for name in (public, proxied, space) if name)
 
 
 def name_of(header: str) -> str:

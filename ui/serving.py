@@ -44,6 +44,7 @@ class Place:
     space: bool = False
     names: frozenset[str] = frozenset()  # others reach it by
     space_host: str = ""  # the name of a Space
+    proxy_url: str = ""  # where a proxy shows it, if that is known in full
     prefixed: bool = False  # a proxy shows it below a path of its own
 
     @classmethod
@@ -61,9 +62,12 @@ class Place:
             return cls(
                 host=EVERYWHERE[0], port=SPACE_PORT, space=True, names=names, space_host=own_name
             )
-        prefixed = bool(environment.get("GRADIO_ROOT_PATH"))
+        root = environment.get("GRADIO_ROOT_PATH", "")
+        proxy_url = root if "://" in root else ""
         host = host or LOOPBACK[0]
-        return cls(host=host, port=port, share=share, names=names, prefixed=prefixed)
+        return cls(
+            host=host, port=port, share=share, names=names, prefixed=bool(root), proxy_url=proxy_url
+        )
 
     @property
     def is_local(self) -> bool:
@@ -81,7 +85,7 @@ class Place:
 
 
 def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
-    """Open the page and return it with its address; it answers when this returns.
+    """Open the page and return it with the address people use; it answers when this returns.
 
     What programs send passes through a folder of Gradio's; unless a person chose one, it lies with
     everything else of the notebook and not with the files of other programs.
@@ -89,7 +93,7 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
     if not os.environ.get("GRADIO_TEMP_DIR"):
         os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.data_folder / "gradio")
     addresses = Addresses(
-        public_url=studio.settings.public_url,
+        public_url=studio.settings.public_url or place.proxy_url,
         space_host=place.space_host,
         share_url=lambda: page.share_url,
         everywhere=place.host in EVERYWHERE,
@@ -118,7 +122,8 @@ def serve(studio: Studio, place: Place) -> tuple[gr.Blocks, str]:
     if not isinstance(page.app.middleware_stack, Doors):
         page.close()
         raise RuntimeError("the doors stand open")
-    return page, share_url or local_url
+    named = addresses.public_url or (place.space_host and f"https://{place.space_host}")
+    return page, f"{named}/" if named else share_url or local_url
 
 
 def _app_arguments(

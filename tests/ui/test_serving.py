@@ -61,3 +61,13 @@ def test_the_page_is_built_without_a_warning_and_offers_programs_five_endpoints(
     assert offered == {"submit", "status", "cancel", "get_run", "list_runs"}
     assert not any(event["queue"] for event in built["events"] if event["backend_fn"])
     assert not built["torch"]
+
+
+def test_links_lead_to_where_a_proxy_shows_the_page():
+    named = Place.choose(None, None, False, {"GRADIO_ROOT_PATH": "https://book.example/app"})
+    path = Place.choose(None, None, False, {"GRADIO_ROOT_PATH": "/app"})
+    space = Place.choose(None, None, False, {"SPACE_ID": "me/book", "SPACE_HOST": "me.hf.space"})
+
+    assert (named.proxy_url, named.names) == ("https://book.example/app", {"book.example"})
+    assert (path.proxy_url, path.names, path.is_local) == ("", frozenset(), False)
+    assert space.space_host == "me.hf.space"
