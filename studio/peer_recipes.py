@@ -29,7 +29,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 SAMPLER = "sampler"  # in the class of the node that draws
 LINE = re.compile(r"^Steps: \d+,", re.MULTILINE)  # where AUTOMATIC1111's settings begin
-SETTING = re.compile(r"\s*([\w ]+): ([^,]*)(?:,|$)")
+LARGEST = 2**128  # no number of a recipe is larger, and all below are floats too
 BOTH = {"positive", "negative"}
 NEGATIVE = "Negative prompt: "
 
@@ -83,9 +83,9 @@ def _json(text: str) -> Any:
         return None
 
 
-def _flat(value: Any, program: str) -> PeerRecipe | None:
+def _flat(value: Any, program: str, depth: int = 0) -> PeerRecipe | None:
     """An object that has the fields themselves, or one object around it."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or depth > DEEPEST:
         return None
     fields = {key.lower(): one for key, one in value.items() if isinstance(key, str)}
     held = {name: _first(fields, names) for name, names in NAMES.items()}
@@ -93,7 +93,7 @@ def _flat(value: Any, program: str) -> PeerRecipe | None:
     if recipe:
         return recipe
     inner = [one for one in value.values() if isinstance(one, dict)]
-    return _flat(inner[0], program) if len(inner) == 1 else None
+    return _flat(inner[0], program, depth + 1) if len(inner) == 1 else None
 
 
 def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -137,9 +137,9 @@ def _whole(value: Any) -> int | None:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value
+    return value if 0 <= value < LARGEST else None
 
 
 # ---- AUTOMATIC1111 and Forge: words, then a line of settings
@@ -150,7 +150,8 @@ def _lines(text: str) -> PeerRecipe | None:
     if not match:
         return None
     prompt, _, negative = text[: match.start()].partition(NEGATIVE)
-    said = {name.strip().lower(): value for name, value in SETTING.findall(text[match.start() :])}
+    settings = (one.partition(": ") for one in text[match.start() :].split(","))
+    said = {name.strip().lower(): value for name, _, value in settings}
     return _recipe(
         "AUTOMATIC1111",
         prompt=prompt.strip(),
@@ -173,8 +174,8 @@ def _graph(value: Any) -> PeerRecipe | None:
         inputs = node["inputs"]
         recipe = _recipe(
             "ComfyUI",
-            prompt=next(_texts(nodes, inputs.get("positive")), None),
-            negative_prompt=next(_texts(nodes, inputs.get("negative")), None),
+            prompt=next(_texts(nodes, inputs.get("positive"), set()), None),
+            negative_prompt=next(_texts(nodes, inputs.get("negative"), set()), None),
             seed=_value(nodes, _first(inputs, NAMES["seed"])),
             steps=_value(nodes, inputs.get("steps")),
             guidance=_value(nodes, inputs.get("cfg")),
@@ -205,24 +206,26 @@ def _linked(nodes: Mapping[str, dict[str, Any]], value: Any) -> dict[str, Any] |
     return nodes.get(str(value[0])) if is_link else None
 
 
-def _texts(nodes: Mapping[str, dict[str, Any]], value: Any, depth: int = 0) -> Iterator[str]:
-    """Words that reach an input, the nearest first."""
+def _texts(
+    nodes: Mapping[str, dict[str, Any]], value: Any, met: set[str], depth: int = 0
+) -> Iterator[str]:
+    """Words that reach an input, the nearest first; a node that was met says nothing new."""
     node = _linked(nodes, value)
-    if node is None or depth > DEEPEST:
+    if node is None or depth > DEEPEST or str(value) in met:
         return
+    met.add(str(value))
     if node["inputs"].keys() >= BOTH:  # it hands both on, the positive words as its first output
-        yield from _texts(
-            nodes, node["inputs"]["negative" if value[1] == 1 else "positive"], depth + 1
-        )
+        handed = node["inputs"]["negative" if value[1] == 1 else "positive"]
+        yield from _texts(nodes, handed, met, depth + 1)
         return
     for name in ("text", "prompt", "value", "string"):
         said = node["inputs"].get(name)
         if isinstance(said, str) and said.strip():
             yield said
-        yield from _texts(nodes, said, depth + 1)
+        yield from _texts(nodes, said, met, depth + 1)
     for name, inner in node["inputs"].items():
         if name not in ("clip", "model", "vae", "text", "prompt", "value", "string"):
-            yield from _texts(nodes, inner, depth + 1)
+            yield from _texts(nodes, inner, met, depth + 1)
 
 
 def _value(nodes: Mapping[str, dict[str, Any]], value: Any) -> Any:

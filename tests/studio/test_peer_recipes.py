@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio import peer_recipes
 from studio.peer_recipes import NAMES, PeerRecipe, peer_recipe
 
 WANGP = {
@@ -130,6 +131,37 @@ def test_a_graph_in_a_circle_ends():
     assert (found.seed, found.prompt) == (3, None)
 
 
+class CountedNodes(dict):
+    looked_up = 0
+
+    def get(self, *key):
+        CountedNodes.looked_up += 1
+        return super().get(*key)
+
+
+def test_a_graph_that_leads_everywhere_is_walked_once(monkeypatch):
+    links = {f"input {n}": ["2", 0] for n in range(30)}
+    graph = {
+        "1": {"class_type": "KSampler", "inputs": {"positive": ["2", 0], "seed": 3}},
+        "2": {"class_type": "ConditioningCombine", "inputs": links},
+    }
+    nodes_of = peer_recipes._nodes
+    monkeypatch.setattr(peer_recipes, "_nodes", lambda value: CountedNodes(nodes_of(value)))
+    assert peer_recipe({"prompt": json.dumps(graph)}).seed == 3
+    assert CountedNodes.looked_up < 100
+
+
+def test_a_long_line_of_settings_is_read_once_over():
+    long = "a lamp\nSteps: 1, Seed: 7," + " a" * 400_000  # squared, this would take hours
+    assert peer_recipe({"parameters": long}).seed == 7
+
+
+@pytest.mark.parametrize("depth", [50, 900])
+def test_a_recipe_wrapped_too_deeply_is_none(depth):
+    wrapped = '{"a":' * depth + '{"prompt": "a lamp"}' + "}" * depth
+    assert peer_recipe({"": wrapped}) is None
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "Lavf62", "[1, 2]", "{}", '{"prompt": 3}', "Steps: many", "{" * 5000, '{"seed": -1}'],
@@ -144,6 +176,7 @@ def test_values_that_are_not_what_they_should_be_are_left_out():
         program="another program", prompt="a lamp"
     )
     assert peer_recipe({"": json.dumps({"prompt": "x" * 20_001, "seed": 4})}).prompt is None
+    assert peer_recipe({"": json.dumps({"prompt": "x", "num_frames": 10**400})}).frames is None
 
 
 json_values = st.recursive(
