@@ -14,6 +14,7 @@ from PIL import Image
 from sanawm.errors import InvalidRequestError
 from storage.database import Database
 from studio.bundle_reading import inspect
+from studio.careful_zip import MOST_AT_ONCE, CarefulFile
 from studio.importing import Importing
 from studio.settings import Settings
 from studio.studio import Studio
@@ -167,6 +168,10 @@ def test_a_list_of_files_that_would_fill_the_memory_is_not_read(place):
         file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, size, 0, 0))
 
     refused(place, "it is no bundle")
+    with place.open("rb") as file:
+        for wanted in (-1, size):
+            file.seek(0)
+            assert len(CarefulFile(file).read(wanted)) == MOST_AT_ONCE
 
 
 def test_a_bundle_that_was_not_saved_whole_says_so(good, place):
@@ -257,6 +262,13 @@ def test_a_recipe_that_cannot_be_is_refused(good, place, run, changes, why):
 
     refused(place, rf"run\.json cannot be|{run}/c2w.npz|run\.json belongs")
     refused(place, why)
+
+
+def test_poses_are_those_of_the_recipe_by_hash_and_by_kind(good, place, run):
+    path = json.loads(good[f"{run}/run.json"])["path"]
+    for other in ({"extension": "png"}, {"sha256": "0" * 64}):
+        pack(place, good | {f"{run}/run.json": changed(good[f"{run}/run.json"], path=path | other)})
+        refused(place, "is not the path that its recipe names")
 
 
 def test_poses_are_not_unpickled(good, place, run):
