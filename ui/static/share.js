@@ -110,7 +110,7 @@ function row(link, isAll) {
     { class: "share-acts" },
     copying("Copy", link.url, "Copy the link"),
     h("a", { class: "btn quiet", href: link.url, target: "_blank", rel: "noopener", "aria-label": `Open the link to ${link.title}` }, "Open"),
-    link.kind === "run" && copying("Embed", embedOf(link), "Copy the code that shows the video in another page"),
+    link.kind === "run" && copying("Embed", embedOf(link), "Embed: copy the code that shows the video in another page"),
     button("Withdraw", () => ask(item, link), { class: "btn quiet withdraw", "aria-label": `Withdraw the link to ${link.title}` }),
   );
   item.append(h("div", { class: "share-what" }, name, h("p", { class: "help" }, link.words)), address, acts);
