@@ -10,6 +10,8 @@ import math
 import threading
 import time
 
+from filelock import FileLock, Timeout
+
 from storage.database import Database
 from storage.mirror_files import forget_purged, mirrored_until, set_mirrored, write_changes
 
@@ -48,8 +50,18 @@ class Mirror:
         self._thread.join()
         self._thread = None
 
-    def write(self) -> None:
-        """Write everything that is not written yet, unless the files are another database's."""
+    def write(self) -> bool:
+        """Write everything that is not written yet, unless the files are another database's; False
+        where another program is doing so just now.
+        """
+        try:
+            with FileLock(self._database.folder.root / "mirror.lock", timeout=0):
+                self._write()
+        except Timeout:
+            return False
+        return True
+
+    def _write(self) -> None:
         after_rev = mirrored_until(self._database)
         if after_rev is None:
             self._warn()
@@ -75,14 +87,14 @@ class Mirror:
     def _could_write(self) -> bool:
         """Whether all was written. What cannot be now, as on a full disk, is tried again."""
         try:
-            self.write()
+            is_done = self.write()
         except Exception:  # none may end the thread
             if not self._has_failed:
                 logger.exception("marks and notebooks could not be written beside the videos")
             self._has_failed = True
             return False
         self._has_failed = False
-        return True
+        return is_done
 
     def _is_over(self) -> bool:
         """After each file: rest, unless the program ends; whether its patience is over."""

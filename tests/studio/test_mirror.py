@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from filelock import FileLock
 from sqlalchemy import select
 from studio_ways import Bench, eventually
 
@@ -320,6 +321,17 @@ def test_the_program_writes_meanwhile_and_the_rest_when_it_ends(
     mirror.stop()
     assert "Last words" in inbox.read_text()
     assert "mirror" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_of_two_programs_on_one_folder_one_writes_at_a_time(studio, database, mirror):
+    mirror.write()
+    studio.book.add_text("inbox", "Words", "me")
+    with FileLock(database.folder.root / "mirror.lock"):
+        assert not mirror.write()
+    inbox = database.folder.notebooks / "inbox.json"
+    assert "Words" not in inbox.read_text()
+    assert mirror.write()
+    assert "Words" in inbox.read_text()
 
 
 def test_a_disk_that_is_full_is_told_once_and_tried_again(
