@@ -1,8 +1,10 @@
 """Files and bodies that are not what they say they are, sent to the running page."""
 
+import io
 import itertools
 import socket
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -92,6 +94,41 @@ def test_what_is_no_picture_to_be_used_is_refused_by_name_and_cheaply(
     assert str(besieged.folder) not in answer.text
     assert most_memory(besieged) - before < MOST_MEMORY
     assert sorted((besieged.folder / "data" / "assets").iterdir()) == assets
+
+
+def zip_bomb():
+    """A bundle whose one part becomes 100 MB."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("manifest.json", b" " * 100 * MB)
+    return file.getvalue()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("film.mp4", HTML),
+        ("film.mp4", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"),
+        ("film.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n"),
+        ("film.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\xff" * 4000),
+        ("huge.png", png_bomb(60_000)),
+        ("run.json", b"[" * 100_000),
+        ("book.wanderbook.zip", zip_bomb()),
+        ("path.npz", b"\x80\x04cos\nsystem\n(S'touch /tmp/pwned'\ntR."),
+        ("../../etc/passwd", b"root"),
+    ],
+)
+def test_a_file_with_no_recipe_is_refused_in_a_sentence_and_cheaply(besieged, bert, name, content):
+    before = most_memory(besieged)
+
+    answer = bert.http.post(f"{WM}recipes", content=content, headers={"X-File-Name": name})
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["error"].endswith(".")
+    assert "root:" not in answer.text
+    assert str(besieged.folder) not in answer.text
+    assert most_memory(besieged) - before < MOST_MEMORY
 
 
 def test_a_picture_keeps_nothing_but_pixels(besieged, bert, hers):
