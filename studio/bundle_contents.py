@@ -6,6 +6,7 @@ InvalidRequestError say what is wrong; the caller names the bundle.
 
 import json
 import math
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ LIMITS = {  # how large numbers of a run may be
 LONGEST = {"prompt": 100_000, "negative_prompt": 100_000, "model": 200, "model_revision": 200}
 STILLS = {"poster.jpg": "JPEG", "thumb.webp": "WEBP"}
 LARGEST_STILL = 16_384  # pixels of a side
+HASH = re.compile("[0-9a-f]{64}")
 MOST_ARRAYS = 8
 LARGEST_ARRAY = 16 * MB
 MOST_CELLS = 20_000
@@ -177,9 +179,11 @@ def _check_numbers(run: Run) -> None:
 
 
 def _check_ids(run: Run, value: dict[str, Any]) -> None:
-    start = run.path_source.get("start", {})
+    start, poses = run.path_source.get("start", {}), run.path_source.get("poses", "0" * 64)
     if not isinstance(start, dict):
         raise ValueError("it goes on from nothing that can be read")
+    if not (isinstance(poses, str) and HASH.fullmatch(poses)):
+        raise ValueError("it names its poses in a way that none are named")
     named = (run.parent_id, run.root_id or None, start.get("run"), run.record.get("origin"))
     if not all(one is None or (isinstance(one, str) and ID.fullmatch(one)) for one in named):
         raise ValueError("it names a run in a way that none is named")
@@ -232,16 +236,19 @@ def _check_poses(file: Path, run: Run, name: str) -> None:
         raise ValueError(f"{name} holds no camera path: {error}") from error
     if (path.num_frames, path.fps) != (run.num_frames, run.fps):
         raise ValueError(f"{name} has another length than its recipe says")
-    if _without_run(path.source) != _without_run(run.path_source):
+    if _said(path.source) != _said(run.path_source):
         raise ValueError(f"{name} comes from another path than its recipe says")
 
 
-def _without_run(source: dict[str, Any]) -> dict[str, Any]:
-    """A path's source but for the id of the run it goes on from, which may differ by computer."""
-    start = source.get("start")
-    if not isinstance(start, dict):
-        return source
-    return source | {"start": {name: one for name, one in start.items() if name != "run"}}
+def _said(source: dict[str, Any]) -> dict[str, Any]:
+    """A path's source but for what names it and the run it goes on from: the file that is named
+    cannot hold its own name, and ids may differ by computer.
+    """
+    said = {name: one for name, one in source.items() if name != "poses"}
+    start = said.get("start")
+    if isinstance(start, dict):
+        said["start"] = {name: one for name, one in start.items() if name != "run"}
+    return said
 
 
 def _check_book(book: dict[str, Any], cells: list[dict[str, Any]]) -> None:

@@ -248,6 +248,7 @@ def png(size):
             "goes on from nothing",
         ),
         ({"path_source": {"kind": "actions", "actions": "w-16"}}, "another path"),
+        ({"path_source": {"kind": "poses", "poses": "../app.db"}}, "names its poses"),
         ({"schema": "wanderbook.run/9"}, "is not a wanderbook.run/1 record"),
         ({"image": {"sha256": "../" * 9, "extension": "png", "width": 1, "height": 1}}, "asset"),
         ({"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, "another run"),
