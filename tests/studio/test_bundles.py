@@ -129,6 +129,19 @@ def _capability(studio, run_id):
     return [part.partition("=")[2] for part in query.split("&")]
 
 
+def test_a_run_along_given_poses_travels_and_is_made_anew_elsewhere(
+    studio, settings, database, submit, made, elsewhere, tmp_path
+):
+    given = rows(studio)[made[0].id].path_sha256
+    run = submit("a lamp", path_source={"kind": "poses", "poses": given})
+    Bench(settings, database).make_next()
+
+    elsewhere.bundles.bring_in(saved(studio.bundles.of_runs([run.id], page), tmp_path), "me")
+
+    again = elsewhere.reseed(run.id, "click", "me")
+    assert again.path_points == made[0].path_points
+
+
 def test_the_same_bundle_twice_brings_nothing_new(studio, made, elsewhere, tmp_path):
     book = studio.book.create("Harbour", "visitor")
     studio.book.place_runs([made[0].id], book.id, "visitor")
