@@ -7,6 +7,7 @@ notebook's link shows the runs of its cells, alone, compared or in sweeps.
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from storage.notebooks import shown_runs
 from storage.tables import Cell, Notebook, Run, Share
 
 EACH = func.json_each(Cell.content, "$.runs").table_valued("value")  # of a comparison or a sweep
@@ -47,6 +48,14 @@ def names(session: Session, share: Share, run_id: str) -> bool:
         return share.run_id == run_id
     here = (Cell.notebook_id == share.notebook_id, Cell.deleted_at.is_(None))
     return session.scalar(select(Cell.id).where(*here, _has(run_id)).limit(1)) is not None
+
+
+def count_done(session: Session, notebook_id: str) -> int:
+    """How many finished runs a notebook shows, alone or in sweeps."""
+    shown = shown_runs().subquery()
+    query = select(func.count()).select_from(shown).join(Run, Run.id == shown.c.run_id)
+    wanted = (shown.c.notebook_id == notebook_id, Run.state == "done", Run.deleted_at.is_(None))
+    return session.scalar(query.where(*wanted)) or 0
 
 
 def _has(run_id: str) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from storage import notebooks as rows
 from storage.database import Database
-from storage.shares import find, names
+from storage.shares import count_done, find, names
 from storage.tables import Cell, Notebook, Run, Share
 from studio.cells import cell_view
 from studio.identity import Ownership
@@ -138,7 +138,7 @@ class OpenLinks:
             runs=self._as_shown(session, share, runs),
             title=notebook.title,
             description=notebook.description,
-            count=rows.run_counts(session).get(notebook.id, 0),
+            count=count_done(session, notebook.id),
             cells=tuple(cells),
             more=cells[-1].id if len(found) > CELLS else "",
         )

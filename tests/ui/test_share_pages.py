@@ -284,6 +284,7 @@ def test_a_notebooks_link_shows_its_cells_in_order_and_the_runs_in_them(
 
     assert page.index("First a word") < page.index(f'id="{other.id}"') < page.index(run.id)
     assert len(videos(page)) == 4, "two cells, and the two compared"
+    assert "2 runs. Every video here was generated" in page, "what waits is not counted"
     assert waiting.id not in page
     assert third.id not in page
     assert client.get(f"{path}/{other.id}/video.mp4").status_code == 200
