@@ -76,7 +76,7 @@ def rows(studio):
 
 
 def test_a_bundle_is_a_zip_whose_manifest_knows_every_file(studio, made, tmp_path):
-    file = saved(studio.bundles.of_runs([run.id for run in made], page), tmp_path)
+    file = saved(studio.bundles.of_notebook(INBOX, page), tmp_path)
 
     with zipfile.ZipFile(file) as archive:
         assert archive.testzip() is None
