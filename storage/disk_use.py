@@ -30,7 +30,7 @@ def places(folder: DataFolder) -> dict[str, list[Path]]:
         "pictures": [folder.assets],
         **{kind: [cache_folder(folder, kind)] for kind in CACHES},
         "chains": [cache_folder(folder, "chains")],
-        "database": [folder.root / name for name in DATABASE_FILES],
+        "database": [*(folder.root / name for name in DATABASE_FILES), folder.notebooks],
         "backups": [folder.backups],
         "logs": [folder.logs],
         "trash": [folder.root / "trash"],
