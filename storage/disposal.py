@@ -5,6 +5,7 @@ that a run in the notebook needs is ever among them, nor what a run without a ro
 found again. What might be in use just now is spared by its age.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -108,9 +109,9 @@ def _thrown_away(session: Session, folder: DataFolder) -> list[Path]:
 
 
 def _needed_by_drafts(session: Session) -> set[str]:
-    """The first frames of forms that were left unfinished, whatever a page sent as one."""
-    images = [form.get("image") for form in session.scalars(select(KeptDraft.form))]
-    return {str(image.get("sha256", "")) for image in images if isinstance(image, dict)}
+    """What forms that were left unfinished name, whatever a page sent as one: pictures, poses."""
+    forms = session.scalars(select(KeptDraft.form))
+    return {sha256 for form in forms for sha256 in re.findall("[0-9a-f]{64}", json.dumps(form))}
 
 
 def _needed_by_records(session: Session, folder: DataFolder) -> set[str]:

@@ -16,6 +16,11 @@ from typing import Any
 
 from sanawm.errors import InvalidRequestError
 
+TOLD = (
+    "PATH",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+)  # of the surroundings; keys are none of its business
 MEMORY = 2 * 1024**3  # bytes of address space
 SECONDS = 20  # of a processor, and by the clock
 LARGEST_SIDE = 8192  # pixels
@@ -50,7 +55,7 @@ def probe(video: Path, picture: Path, name: str) -> Probed:
             capture_output=True,
             check=True,
             timeout=SECONDS,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=_surroundings(),
         )
         said = json.loads(done.stdout)
     except (subprocess.SubprocessError, ValueError) as error:
@@ -59,6 +64,11 @@ def probe(video: Path, picture: Path, name: str) -> Probed:
         sentence = TOO_LARGE.format(name=name, most=LARGEST_SIDE, **said)
         raise InvalidRequestError(sentence)
     return Probed(texts=said["texts"], width=said["width"], height=said["height"], first=picture)
+
+
+def _surroundings() -> dict[str, str]:
+    known = {name: os.environ[name] for name in TOLD if name in os.environ}
+    return known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def look(video: Path, picture: Path) -> dict[str, Any]:
@@ -71,6 +81,7 @@ def look(video: Path, picture: Path) -> dict[str, Any]:
         raise ValueError("no video")
     with av.open(str(video), format=kind, options={"protocol_whitelist": "file"}) as container:
         stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1  # threads reserve address space by the processor
         texts = list(container.metadata.items())[:MOST_TEXTS]
         said = {
             "texts": {name: text for name, text in texts if len(text) <= LONGEST_TEXT},

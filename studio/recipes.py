@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image
 
 from sanawm.camera.path import CameraPath
+from sanawm.camera.start import kept_start
 from sanawm.errors import InvalidRequestError
 from sanawm.image import PICTURE_SUFFIXES
 from storage.database import Database
@@ -29,6 +30,9 @@ from studio.views import AssetView
 
 SCHEMA = "wanderbook.run/1"
 LARGEST_TEXT = 16 * 1024 * 1024  # bytes of a run.json
+LARGEST_SOURCE = 64 * 1024  # bytes; the poses themselves are no part of it
+LARGEST = 2**128  # what a number says; all below are floats too
+LONGEST_FILE_NAME = 80
 PICTURE = "The first frame is that of the video; the picture it was made from is not kept here."
 NO_PICTURE = "The picture it began with is not kept here. Choose a first frame."
 NO_PATH = "Its camera path is not one that can be read, so the path stays as it was."
@@ -159,10 +163,10 @@ class Recipes:
     def _path(self, path: Any) -> dict[str, Any] | None:
         """The source of a path; one that was given by poses takes them along."""
         source = path.get("source") if isinstance(path, dict) else None
-        if not isinstance(source, dict):
+        if not isinstance(source, dict) or not _is_plain(source):
             return None
         if source.get("kind") in ("actions", "preset"):
-            return {name: value for name, value in source.items() if name != "start"}
+            return source if _starts_well(source) else None
         try:
             content = CameraPath.from_dict(path).to_npz()
         except InvalidRequestError:
@@ -172,7 +176,8 @@ class Recipes:
         with self._database.write() as session:
             session.merge(asset)
         name = source.get("file")
-        return {"kind": "poses", "poses": sha256} | ({"file": name} if _is_text(name) else {})
+        named = {"file": name[:LONGEST_FILE_NAME]} if isinstance(name, str) else {}
+        return {"kind": "poses", "poses": sha256} | named
 
     def _with_kept_picture(self, found: FoundRecipe) -> FoundRecipe:
         """The very picture a run began with, where it is kept here."""
@@ -182,6 +187,14 @@ class Recipes:
             return replace(found, image=self._find_image(found.image_sha256))
         except InvalidRequestError:
             return found
+
+
+def _starts_well(source: dict[str, Any]) -> bool:
+    """Whether a path begins at rest, or goes on in a way that can be read."""
+    try:
+        return "start" not in source or bool(kept_start(source["start"]))
+    except (InvalidRequestError, AttributeError):
+        return False
 
 
 def _of_request(recipe: Mapping[str, Any], request: Mapping[str, Any]) -> FoundRecipe:
@@ -227,9 +240,24 @@ def _text(value: Any) -> str | None:
     return value.encode(errors="ignore").decode() if _is_text(value) else None
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a page can hold; a NaN is none."""
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and abs(value) < LARGEST
+
+
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and _is_number(value) else None
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if _is_number(value) else None
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a page can be told it: no NaN, no half characters, no more than a path needs."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return len(text.encode()) <= LARGEST_SOURCE
+    except ValueError:
+        return False

@@ -11,6 +11,7 @@ from storage.search import children
 from storage.tables import Asset, Run
 from studio.media import HOVER, MediaKeys
 from studio.pace import Line
+from studio.submission import kept_source
 from studio.views import Change, RunView
 
 PRESET_TITLES = {preset.id: preset.title for preset in PRESETS}
@@ -68,7 +69,7 @@ class RunPresenter:
             queue_position=place.position if place else None,
             prompt=run.prompt,
             negative_prompt=run.negative_prompt,
-            path_source=run.path_source,
+            path_source=kept_source(run.path_source, run.path_sha256),
             path_label=path_label(run.path_source),
             path_points=run.path_points,
             num_frames=run.num_frames,

@@ -63,8 +63,14 @@ def _kept_poses(
             field="camera",
         )
     first = kept.first(num_frames)
-    said = {name: value for name, value in source.items() if name in ("kind", "poses", "file")}
+    # Without their own name: the same poses are the same content however often they go round.
+    said = {name: value for name, value in source.items() if name in ("kind", "file")}
     return replace(first, fps=card.fps, source=said)
+
+
+def kept_source(source: dict[str, Any], path_sha256: str) -> dict[str, Any]:
+    """The source of a run's path, from which its poses can be had again: poses name their asset."""
+    return source | {"poses": path_sha256} if source.get("kind") == "poses" else source
 
 
 @lru_cache(maxsize=64)
@@ -148,7 +154,7 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
         "negative_prompt": request.negative_prompt,
         "image_sha256": image.sha256,
         "path_sha256": path_sha256,
-        "path_source": path.source,
+        "path_source": kept_source(path.source, path_sha256),
         "path_points": path_points(path),
         "num_frames": request.num_frames,
         "fps": path.fps,
@@ -173,7 +179,7 @@ def draft_of(run: Run) -> Draft:
         image_sha256=run.image_sha256,
         prompt=run.prompt,
         negative_prompt=run.negative_prompt,
-        path_source=run.path_source,
+        path_source=kept_source(run.path_source, run.path_sha256),
         num_frames=run.num_frames,
         seed=run.seed,
         num_inference_steps=run.num_inference_steps,

@@ -50,7 +50,7 @@ def form_of(found: FoundRecipe, card: ModelCard) -> tuple[dict[str, Any], list[s
     values = {
         "image": image_value(found.image) if found.image else None,
         "prompt": found.prompt,
-        "camera": {"source": found.path_source} if found.path_source else None,
+        "camera": _camera(found),
         "negative": found.negative_prompt,
         "steps": found.steps,
         "guidance": found.guidance,
@@ -68,3 +68,13 @@ def form_of(found: FoundRecipe, card: ModelCard) -> tuple[dict[str, Any], list[s
             asked, taken = length(frames, card.fps), length(nearest, card.fps)
             said.append(OTHER_LENGTH.format(title=card.title, asked=asked, length=taken))
     return form, said
+
+
+def _camera(found: FoundRecipe) -> dict[str, Any] | None:
+    """The path as the page holds it; one that goes on from a run belongs to the first frame."""
+    source = found.path_source
+    if source is None or "start" not in source:
+        return {"source": source} if source else None
+    if found.image is None:
+        return {"source": {name: value for name, value in source.items() if name != "start"}}
+    return {"source": source, "image": found.image.sha256}

@@ -78,6 +78,10 @@ def test_poses_come_along_and_can_be_submitted(read, studio, picture, tmp_path):
     run = studio.submit(draft, "c" * 32, "visitor")
     assert run.path_label == "poses from walk.npz"
     assert run.path_points[-1][:2] == [0.0, 1.0]
+    again = studio.reseed(run.id, "f" * 32, "visitor")  # poses go round and stay what they are
+    assert (again.relation, again.path_source) == ("reseed", run.path_source)
+    kept = {file.stem for file in studio._database.folder.assets.rglob("*.npz")}
+    assert run.path_source["poses"] in kept
     longer = draft_of(picture, path_source=found.path_source, num_frames=17)
     with pytest.raises(InvalidRequestError, match="has 9 poses"):
         studio.submit(longer, "d" * 32, "visitor")
