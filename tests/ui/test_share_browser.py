@@ -6,7 +6,7 @@ import pytest
 from browsing import wait_until
 from made_runs import MadeRuns, first_runs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 PROMPT = '<img src=x onerror="document.title=1"> a lamp'
 
 
@@ -76,7 +76,6 @@ def test_a_run_is_shared_watched_and_taken_back(app, visit, browser, first):
     gone.close()
 
 
-@pytest.mark.slow
 def test_a_shared_run_fills_the_form_and_a_draft_of_ones_own_is_put_aside(
     app, visit, notebook, first
 ):
@@ -100,7 +99,6 @@ def test_a_shared_run_fills_the_form_and_a_draft_of_ones_own_is_put_aside(
     shared.get_by_text("This link shows no run to remix.").wait_for()
 
 
-@pytest.mark.slow
 def test_links_are_listed_on_the_settings_page_and_pages_work_without_scripts(
     app, visit, browser, first
 ):
