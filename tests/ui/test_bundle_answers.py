@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from storage.database import Database
 from storage.queue import Queue
+from studio.bundles import Bundles
 from studio.generation import Generation
 from studio.settings import Settings
 from studio.studio import Studio
@@ -167,15 +168,17 @@ def test_what_is_no_bundle_leaves_nothing(client, studio, packed):
     assert list((studio.settings.data_folder / "imports").iterdir()) == []
 
 
-def test_nobody_but_the_owner_sends_a_byte(public, packed, settings):
-    def endless():
-        yield packed
+def test_nobody_but_the_owner_sends_a_byte(public, packed, monkeypatch):
+    def no_room(bundles):
         raise AssertionError("the body was read")
 
+    make_room = Bundles.make_room
+    monkeypatch.setattr(Bundles, "make_room", no_room)
     for path in ("import", f"import/{'a' * 32}", f"import/{'a' * 32}/cancel"):
         answer = public.post(f"{WM}/{path}", content=packed, headers=BODY | OTHER)
         assert answer.status_code == 422
         assert "Only the owner" in answer.json()["error"]
+    monkeypatch.setattr(Bundles, "make_room", make_room)
     owner = {"X-Wanderbook-Visitor": "the owner's long key"}
     assert public.post(f"{WM}/import", content=packed, headers=BODY | owner).status_code == 200
 
