@@ -79,6 +79,7 @@ BODIES = {
 OWN = {
     "books",
     "draft",
+    "recipes",
     "sweeps",
     "images",
     "examples/{example}",

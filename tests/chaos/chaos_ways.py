@@ -141,7 +141,7 @@ def assert_whole(database):
         folder = database.folder.attempt(run.id, run.attempt)
         if run.state == "done":
             assert folders == [folder]
-            assert {file.name for file in folder.iterdir()} == KEPT
+            assert {file.name for file in folder.iterdir()} - {"marks.json"} == KEPT
             for name in FILES:
                 assert (folder / name).read_bytes() == mark(run.id, run.attempt, run.seed)
             recorded, *_ = read_record(folder / "run.json")
