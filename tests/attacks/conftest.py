@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-# The ways of the page's tests serve here too.
+# The ways of the page's tests serve here too. This folder is a package, so that the page under
+# attack ends with its last test; its own ways are found by the same list.
 sys.path.insert(1, str(Path(__file__).parents[1] / "ui"))
+sys.path.insert(1, str(Path(__file__).parent))
 
 from attack_ways import (
     ANNA,
@@ -25,7 +27,7 @@ from browsing import BROWSER_ARGUMENTS, CHROMIUM, PAINTED_APP, RunningApp
 from sample_runs import make_model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def besieged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("besieged")
     model = make_model(folder / "model")
@@ -36,7 +38,7 @@ def besieged(tmp_path_factory):
     assert app.stop() == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def caller(besieged):
     """Callers by their key."""
     callers = {}
@@ -51,22 +53,22 @@ def caller(besieged):
         one.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def anna(caller):
     return caller(ANNA)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bert(caller):
     return caller(BERT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def owner(caller):
     return caller(OWNER_KEY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hers(anna):
     """What Anna has: a finished run with marks, a notebook with a text, a draft."""
     image = send_image(anna, png()).json()
@@ -96,7 +98,7 @@ def hers(anna):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """A Chromium; tests that need one are skipped where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api")
