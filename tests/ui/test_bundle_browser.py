@@ -7,8 +7,15 @@ import pytest
 from browsing import Visit, wait_until
 from made_runs import MadeRuns, first_runs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 PROMPT = "a lamp <b>by</b> night"
+
+
+@pytest.fixture
+def runs(app):
+    made = MadeRuns(app.url)
+    yield made
+    made.http.close()
 
 
 def book_menu(page, item):
@@ -16,8 +23,7 @@ def book_menu(page, item):
     page.get_by_role("menuitem", name=item).or_(page.get_by_role("option", name=item)).click()
 
 
-def test_a_notebook_travels_as_one_file(app, browser, visit, tmp_path):
-    runs = MadeRuns(app.url)
+def test_a_notebook_travels_as_one_file(app, browser, visit, runs, tmp_path):
     [run] = first_runs(app, browser, runs, tmp_path, PROMPT)
     page = visit().page
 

@@ -233,8 +233,7 @@ def test_a_visitor_sees_nothing_until_the_owners_key_is_entered(shared, visit):
         settings.get_by_text("This is not the owner's key.").wait_for()
     key.fill(OWNER_KEY)
     key.press("Enter")
-    tab.page.wait_for_selector("#wb-settings .part")
-    assert row(tab, "Videos").is_visible()
+    row(tab, "Videos").wait_for()
 
     tab.open()
     show_settings(tab)

@@ -115,7 +115,8 @@ function draw() {
     .line.map(({ id }) => runOf(id))
     .filter((cell) => cell?.state === "queued");
   const now = allRuns().find((cell) => cell.state === "running");
-  drawHead();
+  const others = ofOthers(line.length + (now ? 1 : 0));
+  drawHead(others);
   drawNow(now);
   drawWaiting(line);
   drawEnded();
@@ -123,15 +124,25 @@ function draw() {
   parts.waiting.hidden = !line.length;
   parts.waiting.querySelector("h2").textContent = line.length === 1 ? "1 waits" : `${line.length} wait`;
   parts.empty.hidden = Boolean(now || line.length || !asked);
+  const nothing = others ? "Nothing of yours runs or waits." : "Nothing runs and nothing waits.";
+  parts.empty.querySelector(".state").textContent = nothing;
 }
 
-function drawHead() {
+/** How many runs are made or wait that this visitor does not see. */
+function ofOthers(seen) {
+  const { queued, running: busy } = queueState();
+  return Math.max(0, queued + busy - seen);
+}
+
+function drawHead(others) {
   const { paused, pause, queued, running: busy } = queueState();
   const owner = isOwner();
   const order = queued > 1 ? " Drag them into another order, or move them with the arrow keys." : "";
+  const hidden = others === 1 ? " One run of somebody else is in it." : ` ${others} runs of others are in it.`;
   parts.lead.textContent = owner
     ? `Runs are made one after another.${order}`
-    : "Runs are made one after another. Only the owner of this notebook changes the order or pauses.";
+    : "Runs are made one after another. Only the owner of this notebook changes the order or pauses." +
+      (others ? hidden : "");
   drawNotices(parts.notice, ...(paused ? [pauseNote(pause, busy, owner)] : []));
   const key = `${paused} ${owner}`;
   if (parts.control.dataset.key === key) return;
