@@ -27,9 +27,13 @@ class Gate:
     command: tuple[str, ...]
 
 
+# Two files of tests at a time: most of what a test does is wait for a page or a worker.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 def gates(with_slow: bool) -> list[Gate]:
     """Every gate in the order it runs: what fails fast comes first."""
-    tests = ("pytest",) if with_slow else ("pytest", "-m", "not slow")
+    tests = ("pytest", *SIDE_BY_SIDE, *(() if with_slow else ("-m", "not slow")))
     return [
         Gate("format", ("ruff", "format", "--check", ".")),
         Gate("lint", ("ruff", "check", ".")),

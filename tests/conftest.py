@@ -28,10 +28,18 @@ settings.register_profile("gate", deadline=None, derandomize=True, print_blob=Tr
 settings.load_profile("gate")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Tests marked `gpu` or `browser` are skipped, visibly, where there is none."""
     _skip_marked(items, "gpu", _has_cuda, "needs a CUDA device")
     _skip_marked(items, "browser", environment.find_browser, "needs a Chromium")
+    if config.getoption("numprocesses", None):
+        _longest_first(items)
+
+
+def _longest_first(items):
+    """Files that drive a browser begin, so that processes side by side end together."""
+    driving = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in driving)
 
 
 def _skip_marked(items, mark, is_there, reason):

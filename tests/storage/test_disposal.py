@@ -13,13 +13,14 @@ from storage.database import Database
 from storage.disk_use import CACHES, Use
 from storage.disposal import disposable, dispose
 from storage.queue import Queue
-from storage.tables import Asset
+from storage.tables import Asset, KeptDraft
 from storage.upkeep import examine
 
 NOW = 1_800_000_000.0
 OLD, YOUNG = NOW - 7200, NOW - 60
 LOST, UNUSED, FRESH, ORPHAN = "c" * 64, "d" * 64, "e" * 64, "f" * 64
 UPLOADS = "a" * 64
+DRAWN, CHOSEN = "1" * 64, "2" * 64  # poses and a first frame of a form that was left unfinished
 
 
 def plant(root, name, changed=OLD, content=b"12345"):
@@ -47,6 +48,9 @@ def planted(database, root):
     with database.write() as session:
         session.add(Asset(sha256=UNUSED, extension="png", width=1, height=1, created_at=OLD))
         session.add(Asset(sha256=FRESH, extension="png", width=1, height=1, created_at=YOUNG))
+        camera = {"source": {"kind": "poses", "poses": DRAWN}}
+        form = {"image": {"sha256": CHOSEN}, "camera": camera}
+        session.add(KeptDraft(visitor="a", form=form, parent_id=None, updated_at=OLD))
     lost = json.dumps({"image": {"sha256": LOST}}).encode()
     go = {kind: [plant(root, f"cache/{kind}/{'9' * 64}.safetensors", YOUNG)] for kind in CACHES}
     go |= {
@@ -66,6 +70,8 @@ def planted(database, root):
         plant(root, f"assets/{PATH}.npz"),
         plant(root, f"assets/{FRESH}.png"),
         plant(root, f"assets/{LOST}.png"),
+        plant(root, f"assets/{CHOSEN}.png"),
+        plant(root, f"assets/{DRAWN}.npz"),
         plant(root, f"assets/{'b' * 64}.png", YOUNG),
         plant(root, "assets/notes.txt"),
         plant(root, "runs/01LOST/a1/run.json", OLD, lost),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from studio_ways import draft_of
 from sanawm.camera.path import CameraPath
 from sanawm.errors import InvalidRequestError
 from sanawm.video import write_mp4
+from storage.disposal import dispose
 from studio.file_probe import probe
 
 ACTIONS = {"kind": "actions", "actions": "w-4,dw-4", "dialect": "wm-2026-07"}
@@ -78,6 +80,7 @@ def test_poses_come_along_and_can_be_submitted(read, studio, picture, tmp_path):
     run = studio.submit(draft, "c" * 32, "visitor")
     assert run.path_label == "poses from walk.npz"
     assert run.path_points[-1][:2] == [0.0, 1.0]
+    dispose(studio._database, "pictures", tmp_path, now=time.time() + 1e6)  # a run keeps its poses
     again = studio.reseed(run.id, "f" * 32, "visitor")  # poses go round and stay what they are
     assert (again.relation, again.path_source) == ("reseed", run.path_source)
     kept = {file.stem for file in studio._database.folder.assets.rglob("*.npz")}

@@ -1,17 +1,20 @@
 """A person drops files on the page, or chooses one: each becomes what it can be."""
 
 import base64
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sanawm.video import write_mp4
 
 pytestmark = pytest.mark.browser
-DROP = """([name, bytes]) => {
+DROP = """([name, bytes, type]) => {
   const data = Uint8Array.from(atob(bytes), (sign) => sign.charCodeAt(0));
   const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([data], name));
+  dataTransfer.items.add(new File([data], name, { type }));
   const send = (kind) => document.body.dispatchEvent(
     new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
   send("dragenter");
@@ -38,8 +41,8 @@ def video(tmp_path):
     return tmp_path / "clip.mp4"
 
 
-def drop(page, name, content):
-    return page.evaluate(DROP, [name, base64.b64encode(content).decode()])
+def drop(page, name, content, kind=""):
+    return page.evaluate(DROP, [name, base64.b64encode(content).decode(), kind])
 
 
 def form(page):
@@ -75,3 +78,25 @@ def test_files_become_drafts_and_what_was_in_work_comes_back(visit, video, photo
     assert "w-4,dw-4" in tab.cell(1, "done").inner_text()
     assert not tab.complaints
     assert not tab.foreign
+
+
+@pytest.mark.slow
+def test_a_picture_of_a_peer_is_the_first_frame_and_offers_its_recipe(visit):
+    tab = visit()
+    page = tab.page
+    tab.fill("my own words")
+    texts, file = PngInfo(), io.BytesIO()
+    texts.add_text(
+        "parameters", "a lighthouse\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 99"
+    )
+    Image.new("RGB", (320, 192), "teal").save(file, "PNG", pnginfo=texts)
+
+    drop(page, "lighthouse.png", file.getvalue(), "image/png")
+    page.locator("#wb-first-frame .ff .pic img").wait_for()
+    assert form(page)[0] == "my own words"
+    page.get_by_role("button", name="Use its prompt and settings").click()
+    page.wait_for_function("document.querySelector('#wb-prompt textarea').value === 'a lighthouse'")
+    assert form(page)[2] == "99"
+    page.get_by_role("button", name="Bring it back").click()
+    page.wait_for_function("document.querySelector('#wb-prompt textarea').value === 'my own words'")
+    assert tab.complaints == []

@@ -50,9 +50,7 @@ def test_no_width_of_the_queue_scrolls_sideways(visit, photo, scheme):
 
 
 @pytest.mark.slow
-def test_a_guest_sees_their_own_runs_and_leaves_the_order_alone(
-    tmp_path, model, browser, photo
-):
+def test_a_guest_sees_their_own_runs_and_leaves_the_order_alone(tmp_path, model, browser, photo):
     app = RunningApp(PAINTED_APP, tmp_path / "app", model, "--host", "0.0.0.0").start()
     guest, other = Visit(browser, app.url), Visit(browser, app.url)
     try:

@@ -115,13 +115,14 @@ function drawStart() {
   const { start } = view.props.value.source;
   parts.goesOn.hidden = !start;
   if (!start) return parts.goesOn.replaceChildren();
-  const number = runOf(start.run)?.number ?? (parentRun()?.id === start.run ? parentRun().number : "");
+  const number = runOf(start.run)?.number ?? (parentRun()?.id === start.run && parentRun().number);
+  const run = number ? `run ${number}` : "another run";
   const drop = h(
     "button",
     { type: "button", onclick: () => dropStart("The path starts at rest.") },
     "Start at rest",
   );
-  parts.goesOn.replaceChildren(`goes on at the speed and tilt of run ${number}`.trim(), drop);
+  parts.goesOn.replaceChildren(`goes on at the speed and tilt of ${run}`, drop);
 }
 
 // The picture and the path come one after the other: only once both are there can they belong together.

@@ -14,6 +14,8 @@ import { goTo, hasComposer } from "./views.js";
 const LARGEST = 512 * 1024 * 1024; // bytes, as the server has it
 const BUNDLE = /\.zip$/i;
 const PICTURE = /^image\//;
+const HEAD = 256 * 1024; // bytes of a PNG in which programs put their texts
+const RECIPE = /(tEXt|iTXt|zTXt)(parameters|prompt|invokeai_metadata|sd-metadata|fooocus_scheme)\0/;
 
 let veil = null;
 let depth = 0; // elements the pointer has entered and not left
@@ -28,7 +30,9 @@ export function listenToFiles() {
     if (!withFiles(event)) return;
     event.preventDefault();
     hideVeil();
-    takeFile(event.dataTransfer.files[0]);
+    const [file, ...more] = event.dataTransfer.files;
+    takeFile(file);
+    if (more.length) toast(`One file at a time: ${file.name} was taken.`);
   });
   addEventListener("paste", (event) => {
     const [file] = event.clipboardData?.files ?? [];
@@ -57,9 +61,22 @@ export function fileButton() {
 function takeFile(file) {
   if (!file) return;
   if (!hasComposer()) goTo("notebook");
-  if (PICTURE.test(file.type)) return sendPicture(file);
+  if (PICTURE.test(file.type)) return takePicture(file);
   if (BUNDLE.test(file.name) && isOwner()) return offerImport(file);
   return readRecipe(file);
+}
+
+/** A picture is the first frame; what another program wrote into it is offered, since it would replace the draft. */
+async function takePicture(file) {
+  await sendPicture(file);
+  if (await carriesRecipe(file))
+    toast(`${file.name} says how it was made.`, "Use its prompt and settings", () => readRecipe(file));
+}
+
+async function carriesRecipe(file) {
+  if (file.type !== "image/png") return false;
+  const head = await file.slice(0, HEAD).arrayBuffer();
+  return RECIPE.test(new TextDecoder("latin1").decode(head));
 }
 
 async function readRecipe(file) {
@@ -69,8 +86,7 @@ async function readRecipe(file) {
     const { form, parent_id, said } = await sendFile("recipes", file);
     makeRoom();
     bringBack({ form, parent_id });
-    toast(`The form now holds the recipe of ${file.name}`);
-    for (const sentence of said) toast(sentence);
+    toast([`The form now holds the recipe of ${file.name}.`, ...said].join(" "));
   } catch (refusal) {
     toast(refusal instanceof Refusal ? refusal.message : "This file could not be read.");
   }

@@ -1,8 +1,9 @@
-// Short notes at the bottom left: at most three, gone after six seconds unless held.
+// Short notes at the bottom left: at most three, gone after six seconds, or when a slow reader has read them, unless held.
 
 import { h, icon } from "./dom.js";
 
 const SHOWN_MS = 6000;
+const SIGN_MS = 70; // 14 signs a second
 const MOST = 3;
 
 /** Show a sentence, with one thing to do about it where there is one; what is given back ends it, once. */
@@ -22,11 +23,12 @@ export function toast(sentence, label = "", action = null) {
     end();
     action();
   });
-  let timer = setTimeout(end, SHOWN_MS);
+  const shownFor = Math.max(SHOWN_MS, SIGN_MS * sentence.length);
+  let timer = setTimeout(end, shownFor);
   for (const event of ["pointerenter", "focusin"]) note.addEventListener(event, () => clearTimeout(timer));
   for (const event of ["pointerleave", "focusout"])
     note.addEventListener(event, () => {
-      timer = setTimeout(end, SHOWN_MS);
+      timer = setTimeout(end, shownFor);
     });
   place.append(note);
   while (place.children.length > MOST) place.firstElementChild.remove();
