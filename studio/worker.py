@@ -69,7 +69,7 @@ def main() -> None:
     settings = WorkerSettings(**json.loads(sys.stdin.buffer.readline()))
     stopping = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl C is for the program, which then stops us
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    set_at_sigterm(stopping)
     database = Database.open(Path(settings.data_folder))
     queue = Queue(database, lease_s=settings.lease_s)
     line = (sys.stdin.buffer, stopping, queue, settings.worker)
@@ -80,6 +80,20 @@ def main() -> None:
         work(settings, database, queue, stopping)
         lock.release()
     database.close()
+
+
+def set_at_sigterm(event: threading.Event) -> None:
+    """Let SIGTERM set the event, by way of a thread. A handler runs in the main thread, which may
+    be inside this very event and hold its lock: setting it there could wait for itself forever.
+    """
+    told, telling = os.pipe()
+
+    def wait() -> None:
+        os.read(told, 1)
+        event.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: os.write(telling, b"."))
 
 
 def tidy(database: Database, queue: Queue) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from storage.queue import Queue
 from studio.supervisor import Supervisor
 from studio.watchdog import CANCEL_PATIENCE_S
 from studio.workbench import worker_state
-from studio.worker import WorkerSettings
+from studio.worker import WorkerSettings, set_at_sigterm
 
 
 @pytest.fixture
@@ -110,6 +111,17 @@ def test_sigterm_puts_the_job_back_and_counts_no_death(studio, submit, start_wor
         os.kill(supervisor.pid, signal.SIGTERM)
     (database.folder.root / "go").touch()
     assert "/a3/" in reaches(studio, run, "done").video
+
+
+def test_sigterm_is_heard_wherever_it_comes():
+    event, before = threading.Event(), signal.getsignal(signal.SIGTERM)
+    try:
+        set_at_sigterm(event)
+        with event._cond:  # where a worker is that begins or ends to wait
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert event.wait(30)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_stopping_puts_the_job_back_even_inside_a_long_step(studio, submit, start_worker, database):

@@ -248,7 +248,7 @@ def test_an_owner_by_key_can_generate(shared, visit, photo):
     before = tab.page.evaluate("localStorage.getItem('wanderbook.visitor')")
     tab.page.get_by_label("Owner's key").fill(OWNER_KEY)
     tab.page.get_by_role("button", name="Enter").click()
-    tab.page.wait_for_selector("#wb-settings .part")
+    tab.page.wait_for_selector("#wb-settings .part.models")
     tab.page.evaluate("location.hash = '#/'")
 
     tab.cell(tab.generate(photo, "a lamp"), "done")
