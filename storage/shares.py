@@ -4,6 +4,8 @@ A link is live until it expires or is withdrawn, and while what it shows is not 
 notebook's link shows the runs of its cells, alone, compared or in sweeps.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -30,16 +32,12 @@ def find(session: Session, token: str, now: float) -> Share | None:
     return session.scalar(query)
 
 
-def shows(session: Session, run_id: str, now: float) -> bool:
-    """Whether a live link shows this run with its recipe, so that anybody may have come by it."""
-    run = session.get(Run, run_id)
-    if run is None or run.deleted_at is not None:
-        return False
+def naming(session: Session, run_id: str, now: float) -> Sequence[Share]:
+    """The live links that name a run or a notebook with it, and leave no recipe out."""
     books = select(Cell.notebook_id).join(Notebook, Notebook.id == Cell.notebook_id)
     books = books.where(_has(run_id), Cell.deleted_at.is_(None), Notebook.deleted_at.is_(None))
     wanted = or_(Share.run_id == run_id, Share.notebook_id.in_(books))
-    found = select(Share.token).where(is_live(now), Share.with_recipe, wanted).limit(1)
-    return session.scalar(found) is not None
+    return session.scalars(select(Share).where(is_live(now), Share.with_recipe, wanted)).all()
 
 
 def names(session: Session, share: Share, run_id: str) -> bool:

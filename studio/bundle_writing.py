@@ -7,8 +7,9 @@ which never changes; its marks and the notebook's cells are as they are now.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -21,10 +22,14 @@ from storage.streamed_zip import Entry, zip_chunks, zip_size
 from storage.tables import Asset, Cell, Notebook, Run
 from studio.bundle_format import ENDING, MANIFEST, MARKS, NEEDED, NOTEBOOK, OPTIONAL, PAGE, SCHEMA
 from studio.cells import notebook_row
+from studio.open_links import ToPack
 from studio.views import RunView
 
 NOTHING = "Nothing here is done yet, so there is no video to pack."
-GONE = "Run {number} cannot be packed: {name} is missing."
+GONE = (
+    "Run {number} cannot be packed: {name} is missing. Put the run in the trash, or bring the file "
+    "back from a backup."
+)
 LONGEST_NAME = 60
 
 
@@ -87,16 +92,21 @@ class BundleWriting:
             book = _record(notebook, cells, runs)
             return self._plan(session, runs, book, page, notebook.title)
 
-    def of_share(self, run_ids: Sequence[str], notebook_id: str | None, page: Page) -> Bundle:
-        """What a link shows: these runs, in their notebook where it is named. Stars and tags are
+    def of_share(self, shown: ToPack, page: Page) -> Bundle:
+        """What a link shows: its runs, in their notebook where it is one's. Stars and tags are
         nobody's business there.
         """
-        with self._database.read() as session:
-            runs = _finished(session, run_ids)
+        with shown.database.read() as session:
+            runs = [
+                run for run in _finished(session, shown.run_ids) if not self._missing(session, run)
+            ]
+            if not runs:
+                raise InvalidRequestError(NOTHING)
             book, name = None, f"run-{runs[0].number}"
-            if notebook_id is not None:
-                notebook = notebook_row(session, notebook_id)
+            if shown.notebook_id is not None:
+                notebook = notebook_row(session, shown.notebook_id)
                 book, name = _record(notebook, _cells(session, notebook), runs), notebook.title
+                book["cells"] = list(only_packed(book["cells"], {run.id for run in runs}))
             return self._plan(session, runs, book, page, name, is_shared=True)
 
     def _plan(
@@ -109,25 +119,36 @@ class BundleWriting:
         *,
         is_shared: bool = False,
     ) -> Bundle:
-        images = {run.image_sha256: session.get_one(Asset, run.image_sha256) for run in runs}
-        places = {key: f"assets/{key}.{one.extension}" for key, one in images.items()}
+        self._check_whole(session, runs)
+        images = {run.image_sha256: self._image(session, run) for run in runs}
+        places = {key: f"assets/{key}{file.suffix}" for key, file in images.items()}
         contents = Contents(runs=self._views(session, runs), notebook=book, images=places)
         entries = [Entry.of_bytes(NOTEBOOK, _json(book))] if book else []
         entries.append(Entry.of_bytes(PAGE, page(contents).encode()))
         for run in runs:
             entries += self._run(run, is_shared=is_shared)
-        for sha256, image in images.items():
-            file = self._database.folder.asset(sha256, image.extension)
-            entries.append(Entry.of_file(places[sha256], file))
+        entries += [Entry.of_file(places[sha256], file) for sha256, file in images.items()]
         return Bundle(name=f"wanderbook-{_slug(name)}{ENDING}", entries=entries)
 
+    def _check_whole(self, session: Session, runs: Sequence[Run]) -> None:
+        for run in runs:
+            if missing := self._missing(session, run):
+                raise InvalidRequestError(GONE.format(number=run.number, name=missing))
+
+    def _missing(self, session: Session, run: Run) -> str:
+        """The first file that a run cannot be packed without; "" where all are there."""
+        folder = self._database.folder.attempt(run.id, run.attempt)
+        wanted = {name: folder / name for name in NEEDED}
+        wanted["its first frame"] = self._image(session, run)
+        return next((name for name, file in wanted.items() if not file.is_file()), "")
+
+    def _image(self, session: Session, run: Run) -> Path:
+        image = session.get_one(Asset, run.image_sha256)
+        return self._database.folder.asset(image.sha256, image.extension)
+
     def _run(self, run: Run, *, is_shared: bool) -> list[Entry]:
-        """The files of a run; a sentence where one is missing."""
         folder = self._database.folder.attempt(run.id, run.attempt)
         there = [name for name in (*NEEDED, *OPTIONAL) if (folder / name).is_file()]
-        for name in NEEDED:
-            if name not in there:
-                raise InvalidRequestError(GONE.format(number=run.number, name=name))
         files = [
             Entry.of_file(f"runs/{run.id}/{name}", folder / name) for name in there if name != MARKS
         ]
@@ -171,6 +192,24 @@ def _record(notebook: Notebook, cells: Sequence[Cell], runs: Sequence[Run]) -> d
 def _has_something(cell: Cell, run_ids: set[str]) -> bool:
     shown = [cell.run_id] if cell.kind == "run" else cell.content.get("runs", ())
     return cell.kind == "text" or not run_ids.isdisjoint(shown)
+
+
+def only_packed(cells: Iterable[dict[str, Any]], packed: set[str]) -> Iterator[dict[str, Any]]:
+    """The cells of a record without a word of runs that are not packed: what is left of a sweep or
+    a comparison that misses some is its runs, one after another.
+    """
+    for cell in cells:
+        runs = cell["content"].get("runs", ())
+        if packed.issuperset(runs):
+            yield cell
+            continue
+        for run in (run for run in runs if run in packed):  # the same names every time
+            yield cell | {
+                "id": cell["id"][:16] + run[-10:],
+                "kind": "run",
+                "run": run,
+                "content": {},
+            }
 
 
 def _hashed(entry: Entry, hashes: dict[str, str]) -> Entry:

@@ -21,13 +21,13 @@ from storage.errors import StorageError
 from storage.line import counts, places
 from storage.queue import PAUSED, Queue
 from storage.settings import read_setting
-from storage.shares import shows
 from storage.tables import INBOX, Notebook, Run
 from studio import submission
 from studio.estimate import describe
 from studio.identity import Ownership, visitor_id
 from studio.media import MediaKeys
 from studio.models import ModelShelf
+from studio.open_links import OpenLinks
 from studio.pace import Line, Pace
 from studio.run_views import RunPresenter
 from studio.views import Draft, EstimateView, LineView, Relation, RunView, StatusView
@@ -62,6 +62,7 @@ class Desk:
         self._shelf = shelf
         self._keys = keys
         self._pace = pace
+        self._links = OpenLinks(database, ownership, self._views)
 
     # ---- reading
 
@@ -95,13 +96,11 @@ class Desk:
         with self._database.read() as session:
             return self._views(session, [row_of(session, run_id)])[0]
 
-    def origin(self, run_id: str) -> RunView | None:
-        """A run that a draft may come from: one that may be seen, or that a link shows to all."""
-        run = self._parent_of(run_id)
-        if run is None:
-            return None
-        with self._everything.read() as session:
-            return self._views(session, [run])[0]
+    def may_come_from(self, run_id: str) -> bool:
+        """Whether a draft may name a run as what it comes from: one that may be seen, or that a
+        link shows. What is in the latter is only for whoever has the link.
+        """
+        return self._parent_of(run_id) is not None
 
     def runs(self, before: str | None = None, limit: int = 30) -> list[RunView]:
         """Newest first; `before` is the id of the last one already shown."""
@@ -188,8 +187,7 @@ class Desk:
         with self._database.read() as session:
             if seen := session.get(Run, run_id):
                 return seen
-        with self._everything.read() as session:
-            return session.get(Run, run_id) if shows(session, run_id, time.time()) else None
+        return self._links.shown(run_id)
 
     def _place_of(self, draft: Draft, visitor: str) -> str:
         """The notebook that a visitor's run goes to: one that they may change, else the inbox."""
@@ -209,8 +207,9 @@ class Desk:
         fields = submission.deciding_fields(self._database, self._shelf.find(draft.model), draft)
         with self._database.read() as session:
             own = row_of(session, run_id)
-            parent = session.get(Run, own.parent_id) if own.parent_id else None
-        fields |= submission.relation_to(parent, fields)
+        parent = self._parent_of(own.parent_id)
+        if parent or not own.parent_id:  # else its link is withdrawn, and what it was stays so
+            fields |= submission.relation_to(parent, fields)
         changed, run = self._queue.replace(run_id, **fields), self.run(run_id)
         if not changed:
             sentence = STARTED if run.state == "running" else ENDED

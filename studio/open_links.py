@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from storage import notebooks as rows
 from storage.database import Database
-from storage.shares import count_done, find, names
+from storage.shares import count_done, find, names, naming
 from storage.tables import Cell, Notebook, Run, Share
 from studio.cells import cell_view
 from studio.identity import Ownership
@@ -50,6 +50,15 @@ class Shared:
         return next(iter(self.runs.values()))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToPack:
+    """What the bundle of a link is made of, and the database as far as the link shows it."""
+
+    database: Database
+    run_ids: list[str]  # on all pages; also some that are not done, or not there
+    notebook_id: str | None = None
+
+
 class OpenLinks:
     """Opens the links of a data folder; safe to call from many threads."""
 
@@ -67,41 +76,48 @@ class OpenLinks:
 
     def open(self, token: str, after: str = "") -> Shared | None:
         """What a link shows; of a notebook the cells behind `after`."""
-        with self._database.read() as session:
-            share = find(session, token, self._clock())
-            if share is None:
-                return None
+        share = self._live(token)
+        if share is None:
+            return None
+        with self._scope(share).read() as session:
             if share.kind == "run":
                 return self._one_run(session, share)
-        with self._scope(share).read() as session:
             return self._notebook(session, share, after)
 
     def run(self, token: str, run_id: str = "") -> RunView | None:
         """A run that a link shows with its recipe; the only one where none is named."""
-        with self._database.read() as session:
-            share = find(session, token, self._clock())
-            run = share and self._shown_run(share, run_id or share.run_id or "")
-            return self._views(session, [run])[0] if share and share.with_recipe and run else None
+        share = self._live(token)
+        run = share and self._shown_run(share, run_id or share.run_id or "")
+        if not (share and share.with_recipe and run):
+            return None
+        with self._scope(share).read() as session:
+            return self._views(session, [run])[0]
 
-    def runs(self, token: str) -> tuple[list[str], str | None] | None:
-        """The runs that a link shows with their recipes, on all pages, and its notebook: what its
-        bundle is made of.
+    def shown(self, run_id: str) -> Run | None:
+        """The row of a run that some live link shows with its recipe, so that somebody may have
+        come by it.
         """
         with self._database.read() as session:
-            share = find(session, token, self._clock())
+            links = naming(session, run_id, self._clock())
+        return next((run for link in links if (run := self._shown_run(link, run_id))), None)
+
+    def to_pack(self, token: str) -> ToPack | None:
+        """What the bundle of a link is made of; None where the link leaves recipes out."""
+        share = self._live(token)
         if share is None or not share.with_recipe:
             return None
+        scope = self._scope(share)
         if share.run_id is not None:
-            return [share.run_id], None
-        with self._scope(share).read() as session:
+            return ToPack(database=scope, run_ids=[share.run_id])
+        with scope.read() as session:
             here = (Cell.notebook_id == share.notebook_id, Cell.deleted_at.is_(None))
             cells = session.scalars(select(Cell).where(*here)).all()
-            return _ids([cell_view(cell) for cell in cells]), share.notebook_id
+        run_ids = _ids([cell_view(cell) for cell in cells])
+        return ToPack(database=scope, run_ids=run_ids, notebook_id=share.notebook_id)
 
     def file(self, token: str, run_id: str, name: str) -> tuple[Path, bool] | None:
         """A file of a run that a link shows, and whether its recipe must not be in it."""
-        with self._database.read() as session:
-            share = find(session, token, self._clock())
+        share = self._live(token)
         run = share and self._shown_run(share, run_id)
         if not (share and run):
             return None
@@ -113,6 +129,10 @@ class OpenLinks:
             return None
         is_bare = name == VIDEO and not share.with_recipe
         return (file, is_bare) if file.is_file() else None
+
+    def _live(self, token: str) -> Share | None:
+        with self._database.read() as session:
+            return find(session, token, self._clock())
 
     # ---- what is in one
 
@@ -139,7 +159,7 @@ class OpenLinks:
             title=notebook.title,
             description=notebook.description,
             count=count_done(session, notebook.id),
-            cells=tuple(cells),
+            cells=tuple(cell if share.with_recipe else replace(cell, content={}) for cell in cells),
             more=cells[-1].id if len(found) > CELLS else "",
         )
 
@@ -157,10 +177,12 @@ class OpenLinks:
 
     def _scope(self, share: Share) -> Database:
         """The database as far as a link may show it. A visitor's notebook can hold runs that they
-        may not see; their link does not show them either.
+        may not see, and their run can come from one; their link does not show these either.
         """
-        if share.run_id or self._ownership.is_owners(share.visitor):
+        if self._ownership.is_owners(share.visitor):
             return self._database
+        if share.run_id is not None:
+            return self._database.seen_by(share.visitor)
         with self._database.read() as session:
             notebook = session.get_one(Notebook, share.notebook_id)
         made_by_its_owner = notebook.visitor != share.visitor  # nobody else may share another's
@@ -192,6 +214,8 @@ def bare(run: RunView) -> RunView:
         relation="",
         changes=[],
         tags=[],
+        first_frame="",
+        video="",  # whose file holds the recipe
     )
 
 

@@ -102,15 +102,19 @@ def _kept(form: Any) -> dict[str, Any]:
 def _marked(
     studio: Studio, kept: dict[str, Any], parent_id: Any, *, edit: bool = False
 ) -> list[Any]:
-    """A draft of one's own, with what differs from its parent marked."""
-    origin = studio.origin(parent_id) if isinstance(parent_id, str) else None
-    if origin is not None:
-        before, _, parent = _taken_from(studio, origin)
+    """A draft of one's own, with what differs from its parent marked. Of a run that a link brought
+    nothing is known any more but its id: the draft holds what was taken from it.
+    """
+    named = parent_id if isinstance(parent_id, str) else ""
+    seen = studio.runs_named([named])
+    before, parent = clean_form(studio.card()), None
+    if seen:
+        before, _, parent = _taken_from(studio, seen[0])
         parent |= {"editing": edit}
-    else:
-        before, parent = clean_form(studio.card()), None
     card = _card_of(studio, kept.get("model"))
     form = only_where_it_belongs(before | kept | {"model": card.name})
+    if not seen and studio.may_come_from(named):
+        before, parent = form, _parent_of_a_link(named)
     head, *fields = filled(form, card, parent=parent)
     return [head | {"values": before}, *fields]
 
@@ -119,12 +123,16 @@ def _taken_from(studio: Studio, run: RunView) -> tuple[dict[str, Any], ModelCard
     """A run as a form, the card it follows, and what the page must know of it."""
     card = _card_of(studio, run.model)
     form = form_of(run, studio.image(run.image_sha256), card)
-    is_seen = bool(
-        studio.runs_named([run.id])
-    )  # else a link brought it, and its number is not told
-    number = run.number if is_seen else None
-    parent = {"id": run.id, "number": number, "parent_id": run.parent_id if is_seen else None}
+    parent = _parent_of_a_link(run.id)
+    if studio.runs_named([run.id]):
+        parent |= {"number": run.number, "parent_id": run.parent_id}
     return form, card, parent | {"words": words_of(run)}
+
+
+def _parent_of_a_link(run_id: str) -> dict[str, Any]:
+    """What the page knows of a parent that only a link shows: neither its number nor its own."""
+    words = dict.fromkeys(FIELDS, "different")
+    return {"id": run_id, "number": None, "parent_id": None, "words": words}
 
 
 def _card_of(studio: Studio, model: Any) -> ModelCard:

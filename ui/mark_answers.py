@@ -135,7 +135,7 @@ def _refreshed(studio: Studio, draft: DraftView) -> dict[str, Any]:
             form["image"] = image | image_value(studio.image(str(image.get("sha256"))))
         except SanaWMError:
             form["image"] = None
-    known = studio.origin(parent) if parent is not None else None
+    known = parent is not None and studio.may_come_from(parent)
     return {"form": form, "parent_id": parent if known else None}
 
 

@@ -40,8 +40,8 @@ def _draft(studio: Studio, found: FoundRecipe) -> dict[str, Any]:
     form, said = form_of(found, card)
     if not known:
         said.append(OTHER_MODEL.format(model=found.model, title=card.title))
-    parent = studio.origin(found.run_id) if found.run_id else None
-    return {"form": form, "parent_id": parent.id if parent else None, "said": said}
+    parent = found.run_id if found.run_id and studio.may_come_from(found.run_id) else None
+    return {"form": form, "parent_id": parent, "said": said}
 
 
 def form_of(found: FoundRecipe, card: ModelCard) -> tuple[dict[str, Any], list[str]]:

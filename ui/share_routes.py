@@ -92,11 +92,11 @@ class ShareRoutes:
         return self._studio.stripped_video(run_id) if without_recipe else path
 
     def _bundle(self, token: str) -> Bundle | None:
-        shown = self._studio.shares.runs(token)
+        shown = self._studio.shares.to_pack(token)
         if shown is None:
             return None
         try:
-            return self._studio.bundles.of_share(*shown, page_of(self._studio))
+            return self._studio.bundles.of_share(shown, page_of(self._studio))
         except InvalidRequestError:  # nothing in it is done
             return None
 

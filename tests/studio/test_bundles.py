@@ -23,6 +23,7 @@ from storage.records import FIELDS
 from storage.streamed_zip import Entry, zip_chunks, zip_size
 from storage.tables import INBOX, Run
 from storage.upkeep import examine, rescan
+from studio.open_links import ToPack
 from studio.settings import Settings
 from studio.studio import Studio
 
@@ -219,8 +220,9 @@ def test_a_shared_bundle_says_nothing_of_stars_and_tags(studio, made, tmp_path):
     studio.marks.rate(made[0].id, 4, "visitor")
     studio.marks.tag([made[0].id], ["client-x"], [], "visitor")
     studio.marks.write_note(made[0].id, "Softer.", "visitor")
+    shown = ToPack(database=studio._database, run_ids=[made[0].id])
 
-    file = saved(studio.bundles.of_share([made[0].id], None, page), tmp_path)
+    file = saved(studio.bundles.of_share(shown, page), tmp_path)
 
     with zipfile.ZipFile(file) as archive:
         marks = json.loads(archive.read(f"runs/{made[0].id}/marks.json"))

@@ -6,7 +6,7 @@ import pytest
 from studio_ways import RUNNER, draft_of
 
 from sanawm.errors import InvalidRequestError
-from storage.tables import INBOX, Run
+from storage.tables import INBOX, Cell, Run
 from studio import shares
 from studio.identity import visitor_id
 from studio.settings import Settings
@@ -88,19 +88,30 @@ def test_a_link_to_a_visitors_notebook_shows_nothing_that_visitor_cannot_see(
     studio, finish, monkeypatch
 ):
     monkeypatch.setattr(studio.shares._database.folder.__class__, "attempt", _present)
+    monkeypatch.setattr("studio.bundle_writing.NEEDED", ["video.mp4"])
     mine, hers = finish(OWNER), finish(ANNA)
     book = studio.seen_by(ANNA).book.create("Anna's", ANNA)
     studio.seen_by(ANNA).book.add_run(book.id, hers, ANNA)
     studio.book.add_run(book.id, mine, OWNER)
+    studio.book.add_compare(book.id, [hers, mine], OWNER)
     by_anna = studio.shares.create("notebook", book.id, ANNA).token
     by_owner = studio.shares.create("notebook", book.id, OWNER).token
 
     assert set(studio.shares.open(by_anna).runs) == {hers}
     assert studio.shares.run(by_anna, mine) is None
     assert studio.shares.file(by_anna, mine, "video.mp4") is None
-    assert studio.shares.runs(by_anna) == ([hers], book.id)
+    bundle = studio.bundles.of_share(studio.shares.to_pack(by_anna), lambda shown: "")
+    assert mine not in "".join(entry.name for entry in bundle.entries)
+    [record] = [one for one in bundle.entries if one.name == "notebook.json"]
+    assert mine not in (said := b"".join(record.chunks()).decode())
+    assert said.count(hers) == 2  # in the cell of its own, and left over of the comparison
     assert set(studio.shares.open(by_owner).runs) == {hers, mine}
     assert studio.shares.run(by_owner, mine).id == mine
+    seen = studio.seen_by(BERTA)
+    assert seen.may_come_from(mine)
+    studio.shares.revoke(by_owner, OWNER)
+    assert not seen.may_come_from(mine)  # Anna's own link does not show it
+    assert seen.may_come_from(hers)
 
 
 def _present(folder, run_id, attempt):
@@ -169,3 +180,22 @@ def test_a_remix_of_a_shared_run_may_come_from_it_while_the_link_lives(studio, f
     studio.shares.revoke(token, ANNA)
     late = seen.submit(draft_of(picture, parent_id=hers), "click-late", BERTA)
     assert late.parent_id is None
+
+
+def test_a_link_without_the_recipe_hands_no_word_of_it_on(studio, finish, database):
+    hers = finish(ANNA)
+    content = {"runs": [hers], "seeds": [5], "paths": ["a secret path"], "prompts": ["a secret"]}
+    book = studio.seen_by(ANNA).book.create("Anna's", ANNA)
+    cell = studio.seen_by(ANNA).book.add_compare(book.id, [hers, finish(ANNA)], ANNA)
+    with database.write() as session:
+        row = session.get_one(Cell, cell.id)
+        row.kind, row.content = "sweep", content
+
+    full = studio.shares.create("notebook", book.id, ANNA).token
+    bare = studio.shares.create("notebook", book.id, ANNA, with_recipe=False).token
+
+    assert "secret" in str(studio.shares.open(full))
+    shown = studio.shares.open(bare)
+    assert [cell.runs for cell in shown.cells] == [[hers]]
+    assert "secret" not in str(shown)
+    assert (shown.runs[hers].first_frame, shown.runs[hers].video) == ("", "")

@@ -1,14 +1,16 @@
 """What the page's routes tell two visitors of one notebook that belongs to neither."""
 
 import json
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from test_routes import submit
 
-from storage.tables import Share
+from storage.tables import Run, Share
 from studio.identity import Ownership, visitor_id
 from studio.views import Draft
+from ui.filling import fill_again
 
 WM = "/gradio_api/wm"
 ANNA, BERTA = "a" * 32, "d" * 32
@@ -60,6 +62,7 @@ def test_a_remix_of_a_shared_run_says_so_and_names_nothing(client, studio, datab
     link = Share(token="t", kind="run", run_id=hers.id, visitor=hers.visitor, created_at=0.0)
     with database.write() as session:
         session.add(link)
+        session.get_one(Run, hers.id).state = "done"  # what is not cannot be shared
     draft = Draft(
         image_sha256=hers.image_sha256,
         prompt="of Berta",
@@ -76,6 +79,12 @@ def test_a_remix_of_a_shared_run_says_so_and_names_nothing(client, studio, datab
     assert cell["relation"] == {"text": "remix of a run that is not here", "id": "", "number": None}
     assert cell["changes"] == []
     assert (page["parent"], page["kin"]) == ("", 1)
+    # The id alone tells nothing.
+    drafted = fill_again(studio.seen_by(BERTA), {"seed": "5"}, hers.id)
+    assert drafted[0]["parent"]["id"] == hers.id
+    assert "of Anna" not in json.dumps(drafted, default=str)
+    studio.seen_by(BERTA).edit(child.id, replace(draft, prompt="changed"), BERTA)
+    assert studio.run(child.id).relation == "remix"
     owners = studio.run(child.id)
     assert (owners.parent_id, owners.parent_number) == (hers.id, hers.number)
 
