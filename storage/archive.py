@@ -1,14 +1,13 @@
-"""The whole notebook as one file, and a data folder made of such a file again.
+"""The whole notebook as one file, made while the program runs; `storage.restoring` is the way back.
 
 A backup is a zip without compression: the database as it was at one moment, every file that this
 database names, and at last `manifest.json` (wanderbook.backup/1), which has the size and SHA-256 of
-each. It is made while the program runs. Caches can be worked out again and secrets belong to one
-computer, so neither is in it. Restoring trusts nothing: names, sizes and hashes are checked before
-the folder takes its name.
+each. Caches can be worked out again and secrets belong to one computer, so neither is in it.
 """
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -16,12 +15,12 @@ import sqlite3
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from storage.errors import BackupError
-from storage.files import DataFolder, sync_tree
+from storage.files import DataFolder, sync_folder
 from storage.migrate import copy_database
 
 SCHEMA = "wanderbook.backup/1"
@@ -32,13 +31,12 @@ NAME = re.compile(
     r"app\.db|assets/[0-9a-f]{64}\.(png|jpg|npz|thumb\.webp)|notebooks/[\w-]{1,64}\.json"
     r"|runs/[0-9A-Z]{26}/(a\d{1,6}/)?[\w][\w.-]{0,80}"
 )
-LONGEST_MANIFEST = 256 * 1024 * 1024
 CHUNK = 1024 * 1024
 TRIES = 3  # a run deleted for good meanwhile takes its files along
 VANISHED = "Runs were deleted for good while the backup was made. Make it again."
 NO_ROOM = "The backup needs {need} MB and {free} MB are free there. Choose another place."
-NOT_EMPTY = "{root} is not empty. Name an empty folder with WANDERBOOK_DATA, and restore there."
-NO_BACKUP = "{file} is not a backup of Wanderbook: {why}. Nothing was restored."
+FAILED = "{place}: {why}. Choose another place."
+NO_COPY = "The database cannot be copied: {why}. Free some space in {place}, and try again."
 
 
 def default_place(folder: DataFolder) -> Path:
@@ -48,8 +46,18 @@ def default_place(folder: DataFolder) -> Path:
 
 def make(folder: DataFolder, output: Path) -> int:
     """Write a backup, whole or not at all; how many files are in it. BackupError in words."""
-    output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        return _make(folder, output, unfinished)
+    except OSError as error:
+        place = output if error.filename in (None, str(unfinished)) else error.filename
+        raise BackupError(FAILED.format(place=place, why=reason(error))) from error
+    except sqlite3.Error as error:
+        raise BackupError(NO_COPY.format(why=error, place=folder.backups)) from error
+
+
+def _make(folder: DataFolder, output: Path, unfinished: Path) -> int:
     try:
         for _ in range(TRIES):
             with _snapshot(folder) as snapshot, closing(_create(unfinished)) as file:
@@ -59,9 +67,11 @@ def make(folder: DataFolder, output: Path) -> int:
                     continue
                 if _runs(snapshot) <= _runs(folder.database):
                     unfinished.replace(output)
+                    sync_folder(output.parent)
                     return count
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
     raise BackupError(VANISHED)
 
 
@@ -106,16 +116,28 @@ def _create(path: Path) -> IO[bytes]:
 
 def _write(file: IO[bytes], snapshot: Path, named: dict[str, Path]) -> int:
     need = snapshot.stat().st_size + sum(path.stat().st_size for path in named.values())
-    free = shutil.disk_usage(Path(file.name).parent).free
-    if need > free:
-        raise BackupError(NO_ROOM.format(need=need // 10**6 + 1, free=free // 10**6))
+    check_room(Path(file.name).parent, need)
     listed: dict[str, Any] = {}
     with zipfile.ZipFile(file, "w") as archive:
         for name, path in {DATABASE: snapshot, **named}.items():
             listed[name] = _add(archive, name, path)
         manifest = {"schema": SCHEMA, "made_at": time.time(), "files": listed}
         archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+    file.flush()
+    os.fsync(file.fileno())
     return len(listed)
+
+
+def check_room(place: Path, need: int) -> None:
+    """Refuse what does not fit onto the disk of a folder."""
+    free = shutil.disk_usage(place).free
+    if need > free:
+        raise BackupError(NO_ROOM.format(need=need // 10**6 + 1, free=free // 10**6))
+
+
+def reason(error: OSError) -> str:
+    """What the system says of it."""
+    return error.strerror or str(error)
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
@@ -128,80 +150,3 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
             digest.update(piece)
             size += len(piece)
     return {"size": size, "sha256": digest.hexdigest()}
-
-
-# ---- restoring
-
-
-def restore(file: Path, root: Path) -> int:
-    """Make a data folder of a backup; how many files it has. BackupError where it cannot be."""
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise BackupError(NOT_EMPTY.format(root=root))
-    root.parent.mkdir(parents=True, exist_ok=True)
-    staging = root.with_name(f".{root.name}.{secrets.token_hex(4)}.restoring")
-    try:
-        with _opened(file) as archive:
-            listed = _manifest(archive)
-            for name, said in listed.items():
-                _extract(archive, name, said, staging / name)
-        sync_tree(staging)
-        if root.exists():
-            root.rmdir()
-        staging.replace(root)
-    except (_UnfitError, zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
-        why = str(error) if isinstance(error, _UnfitError) else "it is damaged or no zip file"
-        raise BackupError(NO_BACKUP.format(file=file, why=why)) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return len(listed)
-
-
-class _UnfitError(Exception):
-    """Why a file cannot be restored, as the end of a sentence."""
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except OSError as error:
-        raise BackupError(f"{file} cannot be read: {error.strerror}.") from error
-    with archive:
-        yield archive
-
-
-def _manifest(archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
-    """What is in a backup, by name; every name is fit for a data folder."""
-    entries = {info.filename: info for info in archive.infolist()}
-    if MANIFEST not in entries or entries[MANIFEST].file_size > LONGEST_MANIFEST:
-        raise _UnfitError("it has no manifest")
-    manifest = json.loads(archive.read(MANIFEST))
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise _UnfitError(f"its manifest is not of {SCHEMA}")
-    listed = manifest.get("files")
-    names = [info.filename for info in archive.infolist() if info.filename != MANIFEST]
-    if not isinstance(listed, dict) or sorted(names) != sorted(listed):
-        raise _UnfitError("its manifest does not name what is in it")
-    if DATABASE not in listed:
-        raise _UnfitError("it holds no database")
-    for name, said in listed.items():
-        if not NAME.fullmatch(name):
-            raise _UnfitError(f"{name!r} is no file of a notebook")
-        if not isinstance(said, dict) or said.get("size") != entries[name].file_size:
-            raise _UnfitError(f"{name} has another size than its manifest says")
-    return listed
-
-
-def _extract(archive: zipfile.ZipFile, name: str, said: dict[str, Any], target: Path) -> None:
-    """Write one file out, piece by piece; its size and hash must be what the manifest says."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest, left = hashlib.sha256(), int(said["size"])
-    with archive.open(name) as source, target.open("xb") as file:
-        while piece := source.read(min(CHUNK, left + 1)):
-            left -= len(piece)
-            if left < 0:
-                break
-            file.write(piece)
-            digest.update(piece)
-    if left or digest.hexdigest() != said.get("sha256"):
-        raise _UnfitError(f"{name} is not what it was when the backup was made")

@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from storage import archive
+from storage import archive, restoring
 from storage.database import Database
 from storage.errors import StorageError
 from storage.upkeep import rescan
@@ -61,7 +61,7 @@ def _backup(database: Database, output: Path | None) -> int:
 
 
 def _restore(file: Path, root: Path) -> int:
-    count = archive.restore(file, root)
+    count = restoring.restore(file, root)
     Database.open(root).close()  # brought to this program's schema
     return _say([f"{count} files of the notebook are in {root}."], good=True)
 

@@ -1,6 +1,8 @@
 """A backup is the notebook in one file; what was tampered with is not restored."""
 
+import errno
 import json
+import os
 import zipfile
 
 import pytest
@@ -8,7 +10,7 @@ from sample_rows import make_run
 from sqlalchemy import select
 from test_upkeep import finish
 
-from storage import archive
+from storage import archive, restoring
 from storage.database import Database
 from storage.errors import BackupError
 from storage.tables import Run
@@ -43,7 +45,7 @@ def rewritten(file, changed, *, drop=()):
 def test_a_backup_is_restored_with_every_row_and_file_and_no_secret(database, backup, tmp_path):
     root = tmp_path / "elsewhere" / "notebook"
 
-    count = archive.restore(backup, root)
+    count = restoring.restore(backup, root)
 
     restored = Database.open(root)
     with database.read() as old, restored.read() as new:
@@ -92,7 +94,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(database, tmp_pa
 
 def test_nothing_is_restored_over_a_notebook(database, backup):
     with pytest.raises(BackupError, match="is not empty"):
-        archive.restore(backup, database.folder.root)
+        restoring.restore(backup, database.folder.root)
 
 
 def listing(file, change):
@@ -128,6 +130,108 @@ def test_a_backup_that_was_tampered_with_is_refused_whole_and_says_why(backup, t
         backup.write_bytes(whole)
         spoil()
         with pytest.raises(BackupError, match=why):
-            archive.restore(backup, tmp_path / "fresh" / "root")
+            restoring.restore(backup, tmp_path / "fresh" / "root")
         assert list((tmp_path / "fresh").iterdir()) == []
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_backup_is_on_the_disk_before_it_has_its_name(database, tmp_path, monkeypatch):
+    output, synced, real = tmp_path / "kept.zip", [], os.fsync
+
+    def noted(descriptor):
+        synced.append((os.fstat(descriptor).st_ino, output.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    archive.make(database.folder, output)
+
+    assert (output.stat().st_ino, False) in synced
+    assert synced[-1] == (tmp_path.stat().st_ino, True)
+
+
+def test_a_place_that_takes_no_backup_is_named_in_a_sentence(database, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("words")
+    with pytest.raises(BackupError, match=r"file.*: .*\. Choose another place\."):
+        archive.make(database.folder, tmp_path / "file" / "kept.zip")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_add", full)
+    with pytest.raises(BackupError, match=r"kept\.zip: No space left on device\. Choose another"):
+        archive.make(database.folder, tmp_path / "kept.zip")
+    assert [file.name for file in tmp_path.iterdir() if "kept" in file.name] == []
+
+
+def test_a_folder_that_is_a_disk_is_restored_into(backup, tmp_path, monkeypatch):
+    """It cannot be renamed or removed, and what lies beside it may be on another disk."""
+    root = tmp_path / "disk"
+    for name in (
+        "lost+found",
+        ".restoring-0123/assets",
+    ):  # the latter from a restore that was killed
+        (root / name).mkdir(parents=True)
+    place, beside, real = root.stat().st_ino, set(tmp_path.iterdir()), restoring.sync_tree
+
+    def looked(staging):
+        assert set(tmp_path.iterdir()) == beside
+        real(staging)
+
+    monkeypatch.setattr(restoring, "sync_tree", looked)
+    restoring.restore(backup, root)
+
+    assert root.stat().st_ino == place
+    assert {path.name for path in root.iterdir()} == {"lost+found", "app.db", "assets", "runs"}
+    with pytest.raises(BackupError, match="is not empty"):
+        restoring.restore(backup, root)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_disk_that_fails_while_it_is_restored_leaves_the_folder_as_it_was(
+    backup, tmp_path, monkeypatch, is_there
+):
+    root, real, synced = tmp_path / "root", restoring.sync_folder, []
+    if is_there:
+        root.mkdir()
+
+    def failing(folder):
+        synced.append(folder)
+        if len(synced) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(folder)
+
+    monkeypatch.setattr(restoring, "sync_folder", failing)
+    with pytest.raises(
+        BackupError, match=r"root: No space left on device\. Choose another place\."
+    ):
+        restoring.restore(backup, root)
+
+    assert root.exists() == is_there
+    assert list(tmp_path.glob("root/*")) == []
+
+
+def test_a_restore_that_does_not_fit_is_told_before_anything_is_written(
+    backup, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(archive.shutil, "disk_usage", lambda _: type("Use", (), {"free": 10})())
+    with pytest.raises(BackupError, match="needs 1 MB and 0 MB are free"):
+        restoring.restore(backup, tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
+def test_what_cannot_be_unpacked_or_asks_for_a_password_is_called_damaged(backup, tmp_path):
+    held = contents(backup)
+    with zipfile.ZipFile(backup, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in held.items():
+            made.writestr(name, data)
+    whole = backup.read_bytes()
+    with zipfile.ZipFile(backup) as packed:
+        first = packed.infolist()[0]
+    begins = first.header_offset + 30 + len(first.filename)
+    scratched = whole[:begins] + b"\xff" * 8 + whole[begins + 8 :]
+    listed = whole.index(b"PK\1\2")
+    locked = whole[: listed + 8] + b"\1" + whole[listed + 9 :]
+    for content in (scratched, locked):
+        backup.write_bytes(content)
+        with pytest.raises(BackupError, match="damaged or no zip file"):
+            restoring.restore(backup, tmp_path / "root")
