@@ -19,6 +19,7 @@ ORPHAN_AGE_S = 3600.0
 UNFINISHED = ("*.tmp", "*.part")  # ours, and the pipeline's
 PLACING = "placing.txt"  # in the folder of an import: the runs it was about to put in place
 LOG = "log.txt"  # why a run failed
+MARKS_FILE = "marks.json"  # what people said about a finished run
 WHOLE = ("video.mp4", "run.json")  # what a finished run is known by
 ATTEMPT = re.compile(r"a(\d+)")
 
@@ -160,6 +161,11 @@ def leftovers(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> l
     return [path for path in found if _age(path, now) > ORPHAN_AGE_S]
 
 
+def is_whole(attempt: Path) -> bool:
+    """Whether a finished run lies in the folder of an attempt."""
+    return all((attempt / name).is_file() for name in WHOLE)
+
+
 def empty_but_for(folder: Path, kept: str) -> None:
     """Delete everything in a folder except one file, and the folder where that is not there."""
     for path in other_files(folder, kept):
@@ -183,11 +189,20 @@ def _orphans(folder: DataFolder, attempts: dict[str, Attempt]) -> list[Path]:
         current = attempts[run.name]
         for path in run.iterdir():
             match = ATTEMPT.fullmatch(path.name)
-            if match and int(match[1]) < current.number:
+            if not match or _was_shown(path):
+                continue
+            if int(match[1]) < current.number:
                 orphans.append(path)
-            elif match and int(match[1]) == current.number and current.log_only:
+            elif int(match[1]) == current.number and current.log_only:
                 orphans += other_files(path, LOG)
     return orphans
+
+
+def _was_shown(attempt: Path) -> bool:
+    """Whether a row once said that this attempt is done: its database may have been lost since, and
+    an older copy put back that says otherwise.
+    """
+    return is_whole(attempt) and (attempt / MARKS_FILE).is_file()
 
 
 def half_brought_in(folder: DataFolder) -> set[str]:
@@ -200,10 +215,7 @@ def half_brought_in(folder: DataFolder) -> set[str]:
 
 def _is_finished(run: Path) -> bool:
     """Whether `rescan` could make a row of a run that has none, as after its database was lost."""
-    return any(
-        all((record.parent / name).is_file() for name in WHOLE)
-        for record in run.glob("a*/run.json")
-    )
+    return any(is_whole(record.parent) for record in run.glob("a*/run.json"))
 
 
 def _age(path: Path, now: float) -> float:

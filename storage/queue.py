@@ -18,6 +18,7 @@ from storage import line
 from storage.admission import Door
 from storage.database import Database
 from storage.errors import UnknownRunError
+from storage.files import is_whole
 from storage.notebooks import add_cell, add_run_cell, open_notebook
 from storage.outcomes import end, give_up, requeue
 from storage.runs import next_value, touch, touch_parents
@@ -217,6 +218,10 @@ class Queue:
             )
             if job is None:
                 return None
+            while is_whole(self._database.folder.attempt(job.run_id, job.attempt)):
+                job.attempt += (
+                    1  # a finished run that an older copy of the database knows nothing of
+                )
             run = _run(session, job.run_id)
             run.state, run.started_at, run.attempt = "running", self._clock(), job.attempt
             touch(session, run)

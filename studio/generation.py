@@ -222,7 +222,14 @@ class Generation:
             self._settle("cancelled", error=sentence, timings={})
         elif reason == "stopping":
             self._queue.release(self._claim)
-        shutil.rmtree(self._folder, ignore_errors=True)  # leftovers go at a later start
+        if reason != "lost" or not self._is_done():
+            shutil.rmtree(self._folder, ignore_errors=True)  # leftovers go at a later start
+
+    def _is_done(self) -> bool:
+        """Whether a rescan found our files whole and ended the run with them."""
+        with self._database.read() as session:
+            run = session.get(Run, self._claim.run_id)
+        return run is not None and (run.state, run.attempt) == ("done", self._claim.attempt)
 
     def _fail(self, sentence: str) -> None:
         """Keep the log and nothing else."""
