@@ -2,20 +2,20 @@
 
     runs/<run>/a<attempt>/marks.json   stars, note, tags, trash, and whose: beside run.json
     notebooks/<id>.json                a notebook with its cells in order, removed ones included
-    mirror.json                        up to which revision of which database all this is true
 
 `rescan` makes rows of them again. A notebook says by `rev` when it was written: a cell that moved
 stands in two files until the older one is written anew, and the younger one is right.
 
 A database that the files are not of, as when the old one was lost and a new one is empty, is not
-mirrored: it would overwrite what `rescan` needs.
+mirrored (`storage.mirror_marker`): it would overwrite what `rescan` needs. A file that cannot be
+read is set aside before another takes its place.
 """
 
 import json
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,51 +23,21 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import Session, load_only
 
 from storage.database import Database
-from storage.files import DataFolder, write_whole
-from storage.notebook_records import MARKS, marks_of, notebook_of
+from storage.files import MARKS_FILE, DataFolder, write_whole
+from storage.mirror_marker import set_mirrored
+from storage.notebook_records import (
+    MARKS,
+    marks_text,
+    notebook_of,
+    read_marks,
+    read_notebook,
+)
 from storage.runs import MAX_PAGE, current_rev
-from storage.settings import read_setting
-from storage.tables import Cell, Notebook, Run, Setting
+from storage.set_aside import UNREADABLE, set_aside_unreadable
+from storage.tables import Cell, Notebook, Run
 
-MARKS_FILE = "marks.json"
-SETTING = "mirror"
 FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # an id that may be one
 COLUMNS = (Run.id, Run.rev, Run.attempt, Run.visitor, *(getattr(Run, name) for name in MARKS))
-
-
-def is_foreign(database: Database) -> bool:
-    """Whether the files are of another database, or of a newer state of this one."""
-    with database.read() as session:
-        name, now = read_setting(session, SETTING).get("id"), current_rev(session)
-    marker = _read_marker(database.folder)
-    if marker is None:
-        return not name and any(database.folder.notebooks.glob("*.json"))
-    return bool(marker["database"] != name or marker["rev"] > now)
-
-
-def mirrored_until(database: Database) -> int | None:
-    """The revision the files are true up to, 0 of none; None where they are another database's.
-
-    Where there are none yet, they are this database's from now on.
-    """
-    if is_foreign(database):
-        return None
-    marker = _read_marker(database.folder)
-    if marker is None:
-        set_mirrored(database, 0)
-    return marker["rev"] if marker else 0
-
-
-def set_mirrored(database: Database, rev: int) -> None:
-    """Say that the files are this database's, and true up to a revision."""
-    with database.read() as session:
-        name = read_setting(session, SETTING).get("id")
-    if not name:
-        name = secrets.token_hex(8)
-        with database.write() as session:  # no page shows it, so it is no new revision
-            session.merge(Setting(key=SETTING, value={"id": name}))
-    text = json.dumps({"database": name, "rev": rev})
-    write_whole(_marker(database.folder), text.encode())
 
 
 def write_changes(database: Database, after_rev: int, is_over: Callable[[], bool]) -> int | None:
@@ -77,15 +47,12 @@ def write_changes(database: Database, after_rev: int, is_over: Callable[[], bool
     with database.read() as session:
         until = current_rev(session)
     reached = after_rev
-    for run in _finished(database, after_rev, until):
+    for write in _writings(database, after_rev, until):
+        if reached == after_rev:
+            set_mirrored(database, after_rev)  # first: what follows is newer than an older copy
         if is_over():
             return None
-        _write_marks(database.folder, run)
-        reached = until
-    for notebook_id in _changed_notebooks(database, after_rev, until):
-        if is_over():
-            return None
-        _write_notebook(database, notebook_id)
+        write()
         reached = until
     return reached
 
@@ -97,6 +64,14 @@ def forget_purged(database: Database) -> None:
     for file in database.folder.notebooks.glob("*.json"):
         if file.stem not in known and _was_thrown_away(file):
             file.unlink(missing_ok=True)
+
+
+def _writings(database: Database, after_rev: int, until: int) -> Iterator[Callable[[], None]]:
+    """What is to be written, one file at a time."""
+    for run in _finished(database, after_rev, until):
+        yield partial(_write_marks, database.folder, run)
+    for notebook_id in _changed_notebooks(database, after_rev, until):
+        yield partial(_write_notebook, database, notebook_id)
 
 
 def _finished(database: Database, after_rev: int, until: int) -> Iterator[Run]:
@@ -117,11 +92,11 @@ def _write_marks(folder: DataFolder, run: Run) -> None:
     place = folder.attempt(run.id, run.attempt)
     if not place.is_dir():
         return
-    content = json.dumps(marks_of(run, with_visitor=True), indent=1, ensure_ascii=False).encode()
-    file = place / MARKS_FILE
+    file, content = place / MARKS_FILE, marks_text(run)
     with suppress(OSError):
         if file.read_bytes() == content:
             return
+    set_aside_unreadable(file, read_marks)
     write_whole(file, content)
 
 
@@ -140,6 +115,7 @@ def _write_notebook(database: Database, notebook_id: str) -> None:
         record = _record(session, notebook_id)
     if record is not None and FILE_NAME.fullmatch(notebook_id):
         file = database.folder.notebooks / f"{notebook_id}.json"
+        set_aside_unreadable(file, read_notebook)
         write_whole(file, _text(record).encode())
 
 
@@ -162,22 +138,7 @@ def _text(record: dict[str, Any]) -> str:
 
 def _was_thrown_away(file: Path) -> bool:
     try:
-        record = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+        notebook, _ = read_notebook(json.loads(file.read_text("utf-8")))
+    except UNREADABLE:
         return False
-    return isinstance(record, dict) and isinstance(record.get("deleted_at"), float)
-
-
-def _marker(folder: DataFolder) -> Path:
-    return folder.root / "mirror.json"
-
-
-def _read_marker(folder: DataFolder) -> dict[str, Any] | None:
-    """None where there is none; one of no database where it cannot be read."""
-    try:
-        marker = json.loads(_marker(folder).read_text("utf-8"))
-        return {"database": str(marker["database"]), "rev": int(marker["rev"])}
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"database": None, "rev": 0}
+    return notebook["deleted_at"] is not None

@@ -5,6 +5,7 @@ Cells are in the order of their positions. Records may come from another compute
 checks every field it takes over, and ValueError says which one is wrong.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -44,6 +45,11 @@ def marks_of(run: Run, *, with_visitor: bool) -> dict[str, Any]:
     return marks | ({"visitor": run.visitor} if with_visitor else {})
 
 
+def marks_text(run: Run) -> bytes:
+    """The marks as they lie in the data folder."""
+    return json.dumps(marks_of(run, with_visitor=True), indent=1, ensure_ascii=False).encode()
+
+
 def notebook_of(notebook: Notebook, cells: Sequence[Cell], *, with_visitor: bool) -> dict[str, Any]:
     """A notebook with these cells, which are in the order of their positions."""
     record = {"schema": NOTEBOOK_SCHEMA} | {name: getattr(notebook, name) for name in BOOK}
@@ -66,14 +72,34 @@ def read_notebook(value: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The columns of a notebook, and those of its cells but for their place; each cell's `run` is
     under "run_id".
     """
+    notebook, cells, problems = read_notebook_in_parts(value)
+    if problems:
+        raise ValueError(problems[0])
+    return notebook, cells
+
+
+def read_notebook_in_parts(
+    value: Any,
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+    """The same, with every cell that can be read, and what is wrong with the others."""
     _check_schema(value, NOTEBOOK_SCHEMA)
     cells = value.get("cells")
     if not isinstance(cells, list):
         raise ValueError("the notebook has no good 'cells'")
-    read = [_read_cell(cell, f"cell {place}") for place, cell in enumerate(cells, start=1)]
-    if len({cell["id"] for cell in read}) < len(read):
-        raise ValueError("two cells have the same 'id'")
-    return _checked(value, BOOK, "the notebook") | {"visitor": _visitor_in(value)}, read
+    notebook = _checked(value, BOOK, "the notebook") | {"visitor": _visitor_in(value)}
+    read: dict[str, dict[str, Any]] = {}
+    problems = []
+    for place, one in enumerate(cells, start=1):
+        try:
+            cell = _read_cell(one, f"cell {place}")
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        if cell["id"] in read:
+            problems.append(f"two cells have the same 'id': cell {place} is the second")
+        else:
+            read[cell["id"]] = cell
+    return notebook, list(read.values()), problems
 
 
 def _cell_of(cell: Cell, *, with_visitor: bool) -> dict[str, Any]:

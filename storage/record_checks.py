@@ -7,24 +7,21 @@ from sqlalchemy import select
 
 from storage.database import Database
 from storage.files import DataFolder
-from storage.mirror_files import is_foreign
+from storage.mirror_marker import is_foreign
 from storage.notebook_rescue import kept_notebooks
-from storage.records import NAME, read_record
+from storage.records import DECIDING, NAME, read_record
+from storage.set_aside import kept_aside
 from storage.tables import Notebook, Run
 
-DECIDING = (
-    "id",
-    "prompt",
-    "negative_prompt",
-    "seed",
-    "num_frames",
-    "num_inference_steps",
-    "guidance_scale",
-    "model",
-    "image_sha256",
-    "path_sha256",
-)
 RESCAN = "Run: python -m studio rescan"
+UNREADABLE = (
+    "{}. Mend it, or take it from a backup, and run: python -m studio rescan. Before Wanderbook "
+    "writes there, it renames the file to keep it."
+)
+SET_ASIDE = (
+    "{} could not be read and was renamed to keep it. Look whether you miss anything that is in "
+    "it, and delete it."
+)
 
 
 def examine_records(database: Database) -> list[str]:
@@ -72,7 +69,8 @@ def _without_rows(folder: DataFolder, known: set[str]) -> list[str]:
 
 def _of_notebooks(database: Database, known: set[str]) -> list[str]:
     books, problems = kept_notebooks(database.folder)
-    findings = [f"{problem}. Start Wanderbook once: it is written anew." for problem in problems]
+    findings = [UNREADABLE.format(problem) for problem in problems]
+    findings += [SET_ASIDE.format(file) for file in kept_aside(database.folder)]
     if is_foreign(database):
         findings.append(
             f"The notebooks in {database.folder.notebooks} are of another or a newer database, so "

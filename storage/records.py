@@ -48,6 +48,19 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "plan": str,
     "check": dict,
 }
+# What decides a video, and which one it is.
+DECIDING = (
+    "id",
+    "prompt",
+    "negative_prompt",
+    "seed",
+    "num_frames",
+    "num_inference_steps",
+    "guidance_scale",
+    "model",
+    "image_sha256",
+    "path_sha256",
+)
 RELATIONS = ("", "remix", "reseed", "repath", "extend", "check")
 CHECK_FIELDS: dict[str, type | tuple[type, ...]] = {
     "of": int,

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.disk_use import cache_folder
 from storage.errors import StorageError
 from storage.files import DataFolder
+from storage.mirror_marker import is_foreign
 from storage.notebooks import forget_removed, touch_cells_of
 from storage.runs import touch, touch_parents
 from storage.tables import Run
@@ -71,7 +72,12 @@ def purge(database: Database, run_ids: Sequence[str]) -> list[str]:
 
 
 def purge_old(database: Database, now: float | None = None) -> list[str]:
-    """Delete for good what has been in the trash for a month; called at every start."""
+    """Delete for good what has been in the trash for a month; called at every start.
+
+    Nothing where an older copy of the database was put back: it may have been taken out since.
+    """
+    if is_foreign(database):
+        return []
     before = (time.time() if now is None else now) - KEPT_S
     with database.read() as session:
         old = [run.id for run in in_trash(session, before)]

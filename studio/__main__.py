@@ -50,8 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _rescan(database: Database) -> int:
     done = rescan(database)
-    found = f"Added: runs {done.runs}, notebooks {done.notebooks}, cells {done.cells}."
-    return _say([*done.problems, found], good=not done.problems)
+    return _say(done.sentences(), good=not done.problems)
 
 
 def _backup(database: Database, output: Path | None) -> int:

@@ -13,14 +13,15 @@ import time
 from filelock import FileLock, Timeout
 
 from storage.database import Database
-from storage.mirror_files import forget_purged, mirrored_until, set_mirrored, write_changes
+from storage.mirror_files import forget_purged, write_changes
+from storage.mirror_marker import mirrored_until, part, set_mirrored
 
 PAUSE_S = 2.0
 REST = 10  # after each file, so many times as long as it took: pages come first
 LAST_S = 1.5  # what is left when the program ends may take as long
 FOREIGN = (
-    "The notebooks in %s are of another database, so changes are not written beside them. Stop "
-    "the program and run: python -m studio rescan"
+    "The notebooks in %s are of another or a newer database, so changes are not written beside "
+    "them. Stop the program and run: python -m studio rescan"
 )
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Mirror:
         self._deadline, self._began = math.inf, 0.0
         self._thread: threading.Thread | None = None
         self._has_warned = self._has_failed = False
+        part(database)  # before anybody changes it: an older copy must be known as one
 
     def start(self) -> None:
         """Begin to write, first what was left last time."""

@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.files import ORPHAN_AGE_S, clean
 from storage.migrate import copy_database
-from storage.mirror_files import set_mirrored
+from storage.mirror_marker import set_mirrored
 from storage.tables import Cell, Notebook, Run
 from storage.trash import KEPT_S, purge_old
 from storage.upkeep import Rescanned, rescan
@@ -185,7 +185,8 @@ def test_an_empty_database_never_overwrites_the_files_of_a_lost_one(
     assert "python -m studio rescan" in caplog.text
     assert "Kept" in (database.folder.notebooks / "inbox.json").read_text()
 
-    assert rescan(again) == Rescanned(runs=1, notebooks=0, cells=2, problems=[])
+    found = rescan(again)
+    assert (found.runs, found.cells, found.changed, found.problems) == (1, 2, 0, [])
     Mirror(again).write()
     kept = json.loads((database.folder.notebooks / "inbox.json").read_text())
     assert text.id in [cell["id"] for cell in kept["cells"]]
@@ -236,10 +237,11 @@ def test_only_what_changed_is_written_and_nothing_where_nothing_did(
     second = done()
     book = studio.book.create("Walks", "me")
     written = []
-    monkeypatch.setattr(
-        "storage.mirror_files.write_whole",
-        lambda path, content: written.append(path) or path.write_bytes(content),
-    )
+    for module in ("mirror_files", "mirror_marker"):
+        monkeypatch.setattr(
+            f"storage.{module}.write_whole",
+            lambda path, content: written.append(path) or path.write_bytes(content),
+        )
     database.folder.notebooks.mkdir()
     mirror.write()
     assert {path.name for path in written} == {
@@ -251,11 +253,11 @@ def test_only_what_changed_is_written_and_nothing_where_nothing_did(
     studio.marks.rate(second, 4, "me")
     mirror.write()
     names = [path.relative_to(database.folder.root).as_posix() for path in written]
-    assert names == [f"runs/{second}/a1/marks.json", "mirror.json"]
+    assert names == ["mirror.json", f"runs/{second}/a1/marks.json", "mirror.json"]
     written.clear()
     studio.book.change(book.id, "me", title="Other")
     mirror.write()
-    assert [path.name for path in written] == [f"{book.id}.json", "mirror.json"]
+    assert [path.name for path in written] == ["mirror.json", f"{book.id}.json", "mirror.json"]
     set_mirrored(database, 0)
     written.clear()
     mirror.write()
