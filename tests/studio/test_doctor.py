@@ -91,7 +91,12 @@ DAMAGE = {
     "of another or a newer database": other_database,
     "1 notebook lies in the folder without a row": orphan_notebook,
     "aaaa.png is missing. Take it from a backup": name_lost_asset,
-    "inbox.json: Expecting": lambda d: (d.folder.notebooks / "inbox.json").write_text("{"),
+    "inbox.json: Expecting .* renames the file to keep it": lambda d: (
+        d.folder.notebooks / "inbox.json"
+    ).write_text("{"),
+    "marks.json.unreadable-1 could not be read and was renamed": lambda d: (
+        run_folder(d) / "marks.json.unreadable-1"
+    ).write_text("{"),
     "left 1 files or folders behind": leave_half_a_file,
     "chmod 600": lambda d: (d.folder.root / "media.key").chmod(0o644),
 }

@@ -5,12 +5,16 @@ rescan, or in a file that was set aside.
 import json
 import time
 import zipfile
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import select
 from studio_ways import Bench
+from test_mirror import Person, everything
 
+from sanawm.errors import InvalidRequestError
 from storage.database import Database
+from storage.errors import StorageError
 from storage.files import ORPHAN_AGE_S, clean
 from storage.migrate import copy_database
 from storage.mirror_files import write_changes
@@ -19,7 +23,7 @@ from storage.queue import Queue
 from storage.runs import attempts
 from storage.tables import Cell, Job, Notebook, Run
 from storage.trash import KEPT_S, purge_old
-from storage.upkeep import rescan
+from storage.upkeep import Rescanned, rescan
 from studio.mirror import Mirror
 from studio.remains import bury
 from studio.studio import Studio
@@ -145,6 +149,37 @@ def test_names_places_and_what_was_removed_since_come_back_too(studio, database,
         assert session.get_one(Notebook, other.id).title == "Since"
         assert session.get_one(Notebook, "inbox").title == "Mine"
         assert session.get_one(Cell, second).deleted_at is not None
+
+
+@pytest.mark.parametrize(
+    "seed", [5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 22))]
+)
+def test_whatever_was_done_since_comes_back(settings, studio, database, past, submit, seed):
+    runs = [submit().id for _ in range(3)]
+    bench = Bench(settings, database)
+    bench.make_next()
+    bench.make_next()
+    studio.book.create("Walks", "me")
+    person = Person(studio, runs, seed)
+
+    def act(times):
+        for _ in range(times):
+            with suppress(InvalidRequestError, StorageError):  # what is refused changes nothing
+                person.act()
+        Mirror(database).write()
+
+    act(30)
+    older = past(database)
+    bench.make_next()
+    act(30)
+    wanted = everything(database)
+    database = older.put_back()
+
+    found = rescan(database)
+
+    assert (found.finished, found.problems) == (1, [])
+    assert everything(database) == wanted
+    assert rescan(database) == Rescanned(runs=0, notebooks=0, cells=0, problems=[])
 
 
 def test_files_stay_newer_however_much_the_older_copy_does(
