@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM, then end in order: worker, page, database."""
     options = _parse(arguments)
     chosen = Settings.from_environment()
-    place = Place.choose(options.host, options.port, options.share)
     ended = _end_on_signals()
     try:
+        place = Place.choose(options.host, options.port, options.share)
         settings = with_owner_key(chosen, local=place.is_local)
         database = Database.open(settings.data_folder)
         studio = Studio(settings, database, local_owner=place.is_local)

@@ -1,16 +1,14 @@
 """Bundles are read as what a stranger sent: nothing in one is believed before it was checked.
 
-First the list of files, before any is opened: names, kinds, sizes, and that nothing is packed
-larger than it could be. Then each file once, against the manifest's hash, and what it says. Nothing
-is unpickled or run, no video is decoded. The first thing that is wrong refuses the whole bundle, by
-name.
+First the list of files, before any is opened, and whether there is room for them. Then each file
+once, against the manifest's hash, and what it says. Nothing is unpickled or run, no video is
+decoded. The first thing that is wrong refuses the whole bundle, by name.
 """
 
 import hashlib
-import stat
+import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,19 +17,25 @@ from pathlib import Path
 from typing import IO, Any
 
 from sanawm.errors import InvalidRequestError
+from storage.errors import FULL
 from studio import bundle_format as form
 from studio.bundle_contents import BundledRun, check_family, parsed, read_book, read_run
-from studio.careful_zip import CarefulFile
+from studio.bundle_listing import (
+    UNREADABLE,
+    Entries,
+    bytes_of,
+    chunks,
+    listed,
+    opened,
+    run_ids,
+    said,
+)
+from studio.limits import SPARE_BYTES
+from studio.mishaps import NO_SPACE
 
-CHUNK = 1024 * 1024
-ENCRYPTED = 0x1
-END_SIGN, END_BYTES = b"PK\5\6", 22  # the last record of a zip without a comment
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 BROKEN = "{file} was not brought in: {why}. Nothing was changed."
-NOT_WHOLE = "it is no bundle, or was not saved whole"
 DAMAGED = "it is damaged, or not a bundle"
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError)
-LONGEST_SAID = 80  # characters of a name that a sentence shows
+NO_ROOM = "{file} holds {need} MB, and {free} MB of the disk are free. Make room and try again."
 HASH_DIGITS = set("0123456789abcdef")
 
 
@@ -49,16 +53,24 @@ class Inspected:
         return sum(self.files.values())
 
 
-def inspect(file: Path, into: Path | None = None) -> Inspected:
+def inspect(
+    file: Path,
+    into: Path | None = None,
+    check: Callable[[Entries], None] = lambda entries: None,
+    *,
+    videos: bool = True,
+) -> Inspected:
     """Check everything in a bundle; a sentence for the first thing that is wrong.
 
-    With `into` every file is put there as it is checked, except what only readers need.
+    With `into` every file is put there as it is checked, except what only readers need, and videos
+    where they are not wanted. `check` may refuse by the list of files, before any is opened.
     """
     try:
-        with _opened(file) as archive:
-            names = _listed(archive, file.stat().st_size)
-            manifest = _manifest(archive, names)
-            return _read_all(archive, names, manifest, into)
+        with disk_in_words(file.name), opened(file) as archive:
+            entries = listed(archive, file.stat().st_size)
+            check(entries)
+            manifest = _manifest(archive, entries)
+            return _read_all(file.name, archive, entries, manifest, into, videos=videos)
     except UNREADABLE as error:
         raise InvalidRequestError(BROKEN.format(file=file.name, why=DAMAGED)) from error
     except ValueError as error:
@@ -66,61 +78,21 @@ def inspect(file: Path, into: Path | None = None) -> Inspected:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - END_BYTES))
-        if not stream.read().startswith(END_SIGN):  # or poses inside it would be taken for it
-            raise ValueError(NOT_WHOLE)
-        try:
-            archive = zipfile.ZipFile(CarefulFile(stream))
-        except (zipfile.BadZipFile, ValueError, OSError, *UNREADABLE) as error:
-            raise ValueError(NOT_WHOLE) from error
-        with archive:
-            yield archive
+def disk_in_words(name: str) -> Iterator[None]:
+    """What a disk refuses to a bundle, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        full, why = error.errno in NO_SPACE, f"the disk says: {error.strerror or error}"
+        said_so = FULL if full else BROKEN.format(file=name, why=why)
+        raise InvalidRequestError(said_so) from error
 
 
-def _listed(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.ZipInfo]:
-    """The files of a bundle by name; none is opened here."""
-    names: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        name = info.orig_filename
-        if form.FOLDER.fullmatch(name) and not info.file_size:
-            continue
-        _check_entry(info)
-        if name in names:
-            raise ValueError(f"{_said(name)} is in it twice")
-        names[name] = info
-    if sum(info.file_size for info in names.values()) > form.MOST_BYTES:
-        raise ValueError("it holds more than 8 GB")
-    if sum(info.compress_size for info in names.values()) > packed:
-        raise ValueError("its files lie over each other")
-    return names
-
-
-def _check_entry(info: zipfile.ZipInfo) -> None:
-    """Refuse what has no place in a bundle, and what could not be as large as it says."""
-    name, mode = info.orig_filename, info.external_attr >> 16
-    if not form.PLACE.fullmatch(name):
-        raise ValueError(f"{_said(name)} does not belong in a bundle")
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise ValueError(f"{name} is a link or a device, not a file")
-    if info.flag_bits & ENCRYPTED:
-        raise ValueError(f"{name} is encrypted")
-    if info.compress_type not in METHODS:
-        raise ValueError(f"{name} is packed in a way that is not read here")
-    if info.file_size > form.largest(name):
-        raise ValueError(f"{name} is larger than {form.largest(name) // form.MB:,} MB")
-    if info.file_size > form.MB + form.MOST_PACKED * info.compress_size:
-        raise ValueError(f"{name} is packed smaller than any such file can be")
-
-
-def _manifest(
-    archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]
-) -> dict[str, dict[str, Any]]:
+def _manifest(archive: zipfile.ZipFile, names: Entries) -> dict[str, dict[str, Any]]:
     """The size and hash of every other file; it names all of them, and no other."""
     if form.MANIFEST not in names:
         raise ValueError(f"{form.MANIFEST} is missing, so it is no bundle of Wanderbook")
-    value = parsed(_bytes_of(archive, names[form.MANIFEST]), form.MANIFEST)
+    value = parsed(bytes_of(archive, names[form.MANIFEST]), form.MANIFEST)
     if not isinstance(value, dict) or value.get("schema") != form.SCHEMA:
         raise ValueError(f"{form.MANIFEST} is not of the schema {form.SCHEMA}")
     files = value.get("files")
@@ -128,7 +100,7 @@ def _manifest(
         raise ValueError(f"{form.MANIFEST} lists no sizes and hashes")
     for name in sorted(files.keys() ^ (names.keys() - {form.MANIFEST})):
         why = "is not in it" if name in files else f"is not listed in {form.MANIFEST}"
-        raise ValueError(f"{_said(name)} {why}")
+        raise ValueError(f"{said(name)} {why}")
     for name, listing in files.items():
         if names[name].file_size != listing["size"]:
             raise ValueError(f"{name} has another size than its manifest says")
@@ -143,25 +115,43 @@ def _is_listing(listing: Any) -> bool:
 
 
 def _read_all(
+    name: str,
     archive: zipfile.ZipFile,
-    names: dict[str, zipfile.ZipInfo],
+    entries: Entries,
     manifest: dict[str, dict[str, Any]],
     into: Path | None,
+    *,
+    videos: bool,
 ) -> Inspected:
     """Every file once, against its hash; then what the records say."""
-    ids = dict.fromkeys(
-        match["run"] for name in names if (match := form.PLACE.fullmatch(name)) and match["run"]
-    )
+    ids = run_ids(entries)
     with tempfile.TemporaryDirectory(prefix="wanderbook-") as scratch:
         folder = into or Path(scratch)
-        for name, listing in manifest.items():
-            _take(archive, names[name], listing["sha256"], folder, keep=into is not None)
+        kept = {one for one in manifest if _is_kept(one, videos=videos and into is not None)}
+        need = sum(entries[one].file_size for one in kept)
+        _check_room(name, folder, need, SPARE_BYTES if into else 0)
+        for one, listing in manifest.items():
+            place = folder / one if one in kept else None
+            _take(archive, entries[one], listing["sha256"], place)
         _check_whole(ids, manifest)
         runs = [read_run(folder, run_id, manifest) for run_id in ids]
         book = read_book(folder, set(ids)) if form.NOTEBOOK in manifest else None
     check_family(runs)
-    files = {name: info.file_size for name, info in names.items()}
+    files = {one: info.file_size for one, info in entries.items()}
     return Inspected(runs=runs, notebook=book, files=files)
+
+
+def _is_kept(name: str, *, videos: bool) -> bool:
+    """Whether a file is unpacked: never the bundle's own page, and videos where they are wanted."""
+    return name != form.PAGE and (videos or not name.endswith(".mp4"))
+
+
+def _check_room(name: str, place: Path, need: int, spare: int) -> None:
+    """Refuse what would not fit once it is unpacked, before it is."""
+    free = max(0, shutil.disk_usage(place).free - spare)
+    if need > free:
+        words = NO_ROOM.format(file=name, need=need // form.MB + 1, free=free // form.MB)
+        raise InvalidRequestError(words)
 
 
 def _check_whole(run_ids: Iterable[str], manifest: dict[str, dict[str, Any]]) -> None:
@@ -176,18 +166,12 @@ def _check_whole(run_ids: Iterable[str], manifest: dict[str, dict[str, Any]]) ->
         raise ValueError(f"{missing[0]} is missing" if missing else "it holds no run")
 
 
-def _take(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, sha256: str, folder: Path, *, keep: bool
-) -> None:
-    """Read one file against its hash; it is kept where its content is looked at, or where all are.
-    The bundle's own page is never kept.
-    """
+def _take(archive: zipfile.ZipFile, info: zipfile.ZipInfo, sha256: str, place: Path | None) -> None:
+    """Read one file against its hash, into its place where it has one."""
     name, digest = info.orig_filename, hashlib.sha256()
-    place = folder / name
-    needed = keep or not name.endswith(".mp4")
     begins = b""
-    with _target(place if needed and name != form.PAGE else None) as target:
-        for chunk in _chunks(archive, info):
+    with _target(place) as target:
+        for chunk in chunks(archive, info):
             digest.update(chunk)
             begins = begins or chunk[:64]
             target.write(chunk)
@@ -228,22 +212,3 @@ def _looks_like(name: str, begins: bytes) -> bool:
     }
     is_kind = kinds.get(name[name.rindex(".") :])
     return is_kind is None or is_kind(begins)
-
-
-def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        with archive.open(info) as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except (*UNREADABLE, OSError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{info.orig_filename} is damaged") from error
-
-
-def _said(name: str) -> str:
-    """A name as a sentence can hold it, whatever is in it."""
-    shown = ascii(name)[1:-1]
-    return shown if len(shown) <= LONGEST_SAID else f"{shown[:LONGEST_SAID]}…"
-
-
-def _bytes_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    return b"".join(_chunks(archive, info))

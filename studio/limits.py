@@ -17,6 +17,10 @@ MOST_NOTEBOOKS = 50
 MOST_CELLS = 2000  # in all notebooks of one visitor, removed ones too: they can be brought back
 MOST_DRAFTS = 5000  # of all visitors; the oldest go
 SPARE_BYTES = 512 * 1024**2  # of the disk, for the runs that are made now
+MANY_CELLS = (
+    "Your notebooks have {own} cells, and {more} more fit. Removed ones count for 30 days. Write "
+    "into cells that you have, or remove some and add more once their 30 days are over."
+)
 DISK_FULL = "The disk of this notebook is nearly full, so no more pictures fit."
 
 
@@ -33,9 +37,7 @@ def check_cells(session: Session, visitor: str, more: int = 1) -> None:
     """Refuse more cells to a visitor, by their hash, who has enough."""
     own = session.scalar(select(func.count()).where(Cell.visitor == visitor)) or 0
     if own + more > MOST_CELLS:
-        raise InvalidRequestError(
-            f"Your notebooks have {own} cells, and {max(0, MOST_CELLS - own)} more fit."
-        )
+        raise InvalidRequestError(MANY_CELLS.format(own=own, more=max(0, MOST_CELLS - own)))
 
 
 def drop_old_drafts(session: Session) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,16 @@ from sanawm.image import PICTURE_SUFFIXES
 from storage.database import Database
 from storage.records import NAME
 from storage.tables import Asset
+from studio.bundle_listing import Entries, run_ids
 from studio.bundle_reading import inspect
 from studio.file_probe import kind_of, probe
+from studio.limits import check_disk
 from studio.peer_recipes import PeerRecipe, peer_recipe
 from studio.views import AssetView
 
 SCHEMA = "wanderbook.run/1"
 LARGEST_TEXT = 16 * 1024 * 1024  # bytes of a run.json
+LARGEST_BUNDLE = 512 * 1024 * 1024  # bytes of all its files, unpacked
 LARGEST_SOURCE = 64 * 1024  # bytes; the poses themselves are no part of it
 LARGEST = 2**128  # what a number says; all below are floats too
 LONGEST_FILE_NAME = 80
@@ -42,6 +46,7 @@ NOTHING = (
 )
 NO_KIND = "{name} is no video, recipe, bundle or picture that can be read."
 MANY = "{name} holds {count} runs. Take one of its videos to start a run from it."
+LARGE = "{name} holds more than 512 MB. Take its video to start a run from it."
 OF_A_PEER = "Taken from a file of {program}. It has no camera path, so choose one."
 
 
@@ -128,10 +133,12 @@ class Recipes:
     def _of_bundle(self, file: Path) -> FoundRecipe:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            runs = inspect(file, into=folder).runs
-            if len(runs) != 1:
-                raise InvalidRequestError(MANY.format(name=file.name, count=len(runs)))
-            record = json.loads((folder / "runs" / runs[0].id / NAME).read_text("utf-8"))
+            check_disk(
+                folder
+            )  # it is not the data folder's: visitors must not fill that one either
+            check = partial(_check_small, file.name)
+            [run] = inspect(file, folder, check, videos=False).runs
+            record = json.loads((folder / "runs" / run.id / NAME).read_text("utf-8"))
             found = self._of_record(record)
             assert found is not None, "a bundle's records were checked"
             [picture] = (folder / "assets").glob(f"{found.image_sha256}.*")
@@ -187,6 +194,14 @@ class Recipes:
             return replace(found, image=self._find_image(found.image_sha256))
         except InvalidRequestError:
             return found
+
+
+def _check_small(name: str, entries: Entries) -> None:
+    """Refuse by its list of files what is no bundle of a single run that many may drop here."""
+    if (count := len(run_ids(entries))) > 1:
+        raise InvalidRequestError(MANY.format(name=name, count=count))
+    if sum(info.file_size for info in entries.values()) > LARGEST_BUNDLE:
+        raise InvalidRequestError(LARGE.format(name=name))
 
 
 def _starts_well(source: dict[str, Any]) -> bool:

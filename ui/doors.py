@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.bodies import Body, limit_of, too_much
 from ui.floods import Floods
 from ui.hosts import Hosts
+from ui.proxies import came_by_proxy, without_claims
 from ui.routes import PREFIX, is_same_origin
 
 OURS = re.compile(rf"{PREFIX}/.+")
@@ -33,8 +34,7 @@ READ = re.compile(  # what the page loads, what it listens to, and what clients 
 WRITTEN = re.compile(
     r"/gradio_api/(queue/join|upload|cancel|reset|((run|api|call|call/v2)/[\w-]+))/?"
 )
-UPWARD = re.compile(r"(^|/)\.\.?(/|$)|[\\\x00]")  # what no address of ours has
-PROXIED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded")
+UPWARD = re.compile(r"(^|/)\.\.?(/|$)|//|[\\\x00]")  # what no address of ours has
 NO_SUCH = "There is nothing at this address."
 WRONG_HOST = (
     "The page is not open under this name. Where it is reached by a name of its own, start it with "
@@ -82,14 +82,15 @@ class Doors:
             return
         body = Body(receive, limit_of(path))
         with self._floods.open(scope, path):
-            await self._app(scope, body.receive, _unless_refused(body, scope, path, out))
+            asked = without_claims(scope, self._hosts)
+            await self._app(asked, body.receive, _unless_refused(body, scope, path, out))
 
     def _refusal(self, scope: Scope, path: str) -> Refusal | None:
         """Why a request stays outside, before anything of it is read."""
         headers = Headers(scope=scope)
         if not self._hosts.knows(headers.get("host", "")):
             return 400, WRONG_HOST
-        if self._hosts.local and any(name in headers for name in PROXIED):
+        if self._hosts.local and came_by_proxy(headers, path):
             return 403, BEHIND_PROXY
         if not is_open(scope["method"], path):
             return 404, NO_SUCH

@@ -20,7 +20,7 @@ from studio.studio import Studio
 from ui.addresses import Addresses
 from ui.doors import Doors, doors_first
 from ui.floods import Floods
-from ui.hosts import LOOPBACK, Hosts, public_names
+from ui.hosts import LOOPBACK, Hosts, check_public_url, public_names
 from ui.page import build_page
 from ui.routes import build_routes
 from ui.static_files import FOLDER, style_links
@@ -56,6 +56,7 @@ class Place:
         environment: Mapping[str, str] = os.environ,
     ) -> "Place":
         """The place the command line asks for; a Space has only one."""
+        check_public_url(environment.get("PUBLIC_URL", ""))
         names = public_names(environment)
         if "SPACE_ID" in environment:
             own_name = environment.get("SPACE_HOST", "").lower()
@@ -66,14 +67,23 @@ class Place:
         proxy_url = root if "://" in root else ""
         host = host or LOOPBACK[0]
         return cls(
-            host=host, port=port, share=share, names=names, prefixed=bool(root), proxy_url=proxy_url
+            host=host,
+            port=port,
+            share=share,
+            names=names,
+            proxy_url=proxy_url,
+            prefixed=bool(root),
         )
 
     @property
     def is_local(self) -> bool:
         """Whether only the person at this computer can see the page."""
-        others_come = self.share or self.space or self.prefixed or self.names - set(LOOPBACK)
-        return self.host in LOOPBACK and not others_come
+        return self.host in LOOPBACK and not (self.share or self.is_proxied)
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether others come through a proxy, which may be on another computer."""
+        return self.space or self.prefixed or bool(self.names)
 
     def storage_sentence(self, data_folder: Path) -> str:
         """What is kept, and for how long."""

@@ -56,6 +56,8 @@ def test_no_path_leads_out_of_what_is_served(besieged, hers, raw, anna):
             answer = raw(f"{head}{up * 6}{goal}")
             assert answer.status_code in (400, 403, 404), (head, up, goal)
             assert b"root:" not in answer.content
+    for path in ("/static//etc/passwd", "/assets//etc/passwd", f"{WM}r//x", "//config"):
+        assert "There is nothing at this address." in raw(path).text, path
     for name in ("app.db", "media.key", "owner.key", "settings.json", "runs"):
         query = hers.media["video"].partition("?")[2]
         assert raw(f"{WM}media/{name}?{query}").status_code == 404
@@ -114,6 +116,8 @@ POSTS = (
         {"Origin": f"{EVIL}:7860", "Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://["},
+        {"Origin": "http://127.0.0.1:99999"},
     ],
 )
 def test_another_page_does_nothing_in_somebodys_name(besieged, caller, said):
@@ -164,12 +168,17 @@ def test_the_page_is_open_under_its_own_names_only(besieged, raw):
 def test_a_claimed_host_reaches_no_address(besieged, hers, anna):
     headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     headers |= {"Forwarded": "host=evil.example", "X-Original-Host": "evil.example"}
+    headers |= {"X-Gradio-Server": "http://evil.example"}
 
     page = anna.http.get(f"/gradio_api{_path_of(hers)}", headers=headers)
     run = anna.http.post(f"{GRADIO}run/get_run", json={"data": [hers.run]}, headers=headers)
 
     assert page.status_code == run.status_code == 200
     assert "evil.example" not in page.text + run.text
+    for path in ("/", "/config", f"{WM}session"):
+        answer = anna.http.get(path, headers=headers)
+        assert answer.status_code == 200
+        assert "evil.example" not in answer.text, path
 
 
 def _path_of(hers):

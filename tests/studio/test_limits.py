@@ -10,6 +10,7 @@ from studio_ways import RUNNER
 
 from sanawm.errors import InvalidRequestError
 from storage.tables import KeptDraft
+from storage.trash import KEPT_S
 from studio import limits
 from studio.studio import Studio
 
@@ -45,8 +46,9 @@ def test_a_visitor_has_so_many_cells_in_all_notebooks(shared, monkeypatch):
     cells = [book.add_text(place, "words", ANNA) for place in places]
     book.remove(cells[0].id, ANNA)
 
-    with pytest.raises(InvalidRequestError, match="have 2 cells, and 0 more fit"):
+    with pytest.raises(InvalidRequestError, match="have 2 cells, and 0 more fit") as caught:
         book.add_text(places[0], "words", ANNA)
+    assert f"Removed ones count for {KEPT_S / 86400:.0f} days. Write into" in str(caught.value)
     other = shared.seen_by(BERTA).book
     other.add_text(other.create("hers", BERTA).id, "words", BERTA)
     own = shared.book.create("own", OWNER).id

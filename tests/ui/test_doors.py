@@ -91,6 +91,8 @@ def test_each_route_of_gradio_is_open_or_shut_because_somebody_said_so():
         "/gradio_api/wm/\x00",
         "//etc/passwd",
         "/gradio_api//file=/etc/passwd",
+        "/static//etc/passwd",
+        "/gradio_api/wm/r//token",
         "/gradio_api/call/a/b/c",
     ],
 )
