@@ -1,7 +1,12 @@
-"""The notebook of a bundle: whether it is here already, and how it is added where it is not."""
+"""The notebook of a bundle: whether it is here already, and how it is added where it is not.
 
-import time
-from collections.abc import Mapping, Sequence
+A cell whose id is taken gets one that follows from its own, so the same bundle finds its cells
+again however often it comes.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -24,15 +29,44 @@ def known_notebook(
     run_ids: Mapping[str, str],
 ) -> str | None:
     """The notebook here that shows just what this one does, cell by cell; None of another."""
-    ids = [cell["id"] for cell in cells]
-    rows = {row.id: row for row in session.scalars(select(Cell).where(Cell.id.in_(ids)))}
-    homes = {row.notebook_id for row in rows.values()}
     if not cells:
         known = session.get(Notebook, book["id"])
         return known.id if known is not None and known.id != INBOX else None
-    if len(homes) != 1 or not all(_is_same(rows.get(cell["id"]), cell, run_ids) for cell in cells):
-        return None
-    return homes.pop()
+    wanted = {cell["id"] for cell in cells}
+    found: dict[str, set[str]] = {}  # by notebook, the cells of the bundle that it shows
+    for rows in _copies(session, book, cells):
+        for cell in cells:
+            row = rows.get(cell["id"])
+            if row is not None and _is_same(row, cell, run_ids):
+                found.setdefault(row.notebook_id, set()).add(cell["id"])
+    return next((home for home, shown in found.items() if shown == wanted), None)
+
+
+def _copies(
+    session: Session, book: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Cell]]:
+    """The rows of these cells by their ids in the bundle: as they first came, then copy by copy."""
+    copy = 0
+    while True:
+        ids = {_id_of_copy(book["id"], cell["id"], copy): cell["id"] for cell in cells}
+        rows = session.scalars(select(Cell).where(Cell.id.in_(ids))).all()
+        if copy and not rows:
+            return
+        yield {ids[row.id]: row for row in rows}
+        copy += 1
+
+
+def _id_of_copy(book_id: str, cell_id: str, copy: int) -> str:
+    """What a cell is called that came for the so manyth time; its moment stays."""
+    if not copy:
+        return cell_id
+    digest = hashlib.sha256(f"{book_id} {cell_id} {copy}".encode()).digest()
+    return str(ULID.from_bytes(ULID.from_str(cell_id).bytes[:6] + digest[:10]))
+
+
+def _free_id(session: Session, book_id: str, cell_id: str) -> str:
+    copies = (_id_of_copy(book_id, cell_id, copy) for copy in itertools.count())
+    return next(one for one in copies if session.get(Cell, one) is None)
 
 
 def bring_back(session: Session, notebook_id: str) -> None:
@@ -56,12 +90,12 @@ def add_notebook(
     made = new_notebook(session, title if is_free else _copied(title), visitor)
     made.id = book["id"] if is_free else made.id
     made.description, made.newest_first = book["description"], book["newest_first"]
+    made.created_at = book["created_at"]
     session.flush()
     for position, cell in enumerate(cells, start=1):
-        taken = session.get(Cell, cell["id"]) is not None
         session.add(
             Cell(
-                id=str(ULID()) if taken else cell["id"],
+                id=_free_id(session, book["id"], cell["id"]),
                 rev=next_value(session, "rev"),
                 notebook_id=made.id,
                 visitor=visitor,
@@ -70,7 +104,7 @@ def add_notebook(
                 run_id=cell["run_id"] and run_ids[cell["run_id"]],
                 content=_content(cell["content"], run_ids),
                 collapsed=cell["collapsed"],
-                created_at=time.time(),
+                created_at=cell["created_at"],
             )
         )
     return made.id
@@ -80,8 +114,8 @@ def _copied(title: str) -> str:
     return title[: LONGEST_TITLE - len(COPY)] + COPY
 
 
-def _is_same(row: Cell | None, cell: Mapping[str, Any], run_ids: Mapping[str, str]) -> bool:
-    if row is None or row.deleted_at is not None or row.kind != cell["kind"]:
+def _is_same(row: Cell, cell: Mapping[str, Any], run_ids: Mapping[str, str]) -> bool:
+    if row.deleted_at is not None or row.kind != cell["kind"]:
         return False
     run_id = cell["run_id"] and run_ids.get(cell["run_id"], "")
     return row.run_id == run_id and row.content == _content(cell["content"], run_ids)
