@@ -158,7 +158,7 @@ def leftovers(folder: DataFolder, attempts: dict[str, Attempt], now: float) -> l
     ours = (folder.assets, folder.runs, folder.notebooks, folder.backups, folder.root / "cache")
     unfinished = [path for place in ours for ending in UNFINISHED for path in place.rglob(ending)]
     found = [*unfinished, *folder.imports.glob("*"), *_orphans(folder, attempts)]
-    return [path for path in found if _age(path, now) > ORPHAN_AGE_S]
+    return [path for path in found if age(path, now) > ORPHAN_AGE_S]
 
 
 def is_whole(attempt: Path) -> bool:
@@ -218,7 +218,7 @@ def _is_finished(run: Path) -> bool:
     return any(is_whole(record.parent) for record in run.glob("a*/run.json"))
 
 
-def _age(path: Path, now: float) -> float:
+def age(path: Path, now: float) -> float:
     """Seconds since the newest change in it; 0 where another process has just removed it."""
     try:
         stamps = [path.stat().st_mtime]

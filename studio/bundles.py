@@ -1,15 +1,19 @@
 """Bundles: written for whoever may see what is in them, read for the owner alone."""
 
+import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
 from storage.database import Database
+from storage.files import ORPHAN_AGE_S, age
 from storage.tables import Run
 from studio.bundle_reading import Inspected, inspect
 from studio.bundle_writing import BundleWriting
@@ -44,17 +48,26 @@ class Bundles(BundleWriting):
             raise InvalidRequestError(OWNER_ONLY)
 
     def make_room(self) -> tuple[str, Path]:
-        """A folder for a bundle that arrives, and the ticket by which it is found again."""
+        """A folder for a bundle that arrives, and the ticket by which it is found again.
+
+        What arrived more than an hour ago and was neither taken over nor cancelled goes first.
+        """
+        now = time.time()
+        for old in self._database.folder.imports.glob("*"):
+            if TICKET.fullmatch(old.name) and age(old, now) > ORPHAN_AGE_S:
+                self.forget(old.name)
         ticket = secrets.token_hex(16)
         folder = self._database.folder.imports / ticket
         folder.mkdir(parents=True)
         return ticket, folder
 
     def kept(self, ticket: str) -> Path:
-        """The bundle that arrived under a ticket."""
+        """The bundle that arrived under a ticket; from now on it is in use for another hour."""
         files = list(self._place(ticket).glob("*")) if TICKET.fullmatch(ticket) else []
         if len(files) != 1:
             raise InvalidRequestError(FORGOTTEN)
+        with suppress(OSError):  # gone meanwhile, which whoever reads it finds
+            os.utime(files[0])
         return files[0]
 
     def forget(self, ticket: str) -> None:

@@ -36,6 +36,7 @@ SHOWN_PROMPTS = 3
 TOO_LARGE = "This bundle has more than 8 GB. Up to 8 GB work."
 NO_ROOM = "The bundle needs {need} and {free} is free on the disk. Make room and send it again."
 GONE = "This download is over. Ask for the bundle again."
+LEFT = "Nobody waits for this bundle any more. Send it again."
 TORN = "The bundle did not arrive whole. Send it again."
 
 
@@ -98,6 +99,8 @@ async def receive(studio: Studio, request: Request) -> dict[str, Any]:
         file = folder / file_name(request.headers.get("x-file-name", "") or "bundle.zip")
         await _write_body(request, file)
         found, known = await run_in_threadpool(studio.bundles.inspect, file, visitor)
+        if await request.is_disconnected():  # nobody hears the ticket, so nobody could cancel
+            raise InvalidRequestError(LEFT)
     except BaseException:
         studio.bundles.forget(ticket)
         raise

@@ -1,14 +1,19 @@
 import json
+import os
 import threading
+import time
 import zipfile
 from io import BytesIO
 
+import anyio
 import pytest
 from painting_runner import PaintingRunner
 from sample_runs import make_model
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from sanawm.errors import InvalidRequestError
 from storage.database import Database
 from storage.queue import Queue
 from studio.bundles import Bundles
@@ -17,6 +22,7 @@ from studio.settings import Settings
 from studio.studio import Studio
 from studio.views import Draft
 from studio.workbench import Workbench
+from ui import bundle_answers
 from ui.routes import build_routes
 
 WM = "/gradio_api/wm"
@@ -153,6 +159,38 @@ def test_a_bundle_is_looked_at_and_then_taken_over(client, studio, run, packed, 
     assert again["nothing_new"]
     assert client.post(f"{WM}/import/{again['ticket']}/cancel", json={}).json() == {}
     assert list((studio.settings.data_folder / "imports").iterdir()) == []
+
+
+def test_whoever_leaves_while_a_bundle_is_checked_leaves_nothing(studio, packed):
+    said = iter([{"type": "http.request", "body": packed}, {"type": "http.disconnect"}])
+    scope = {"type": "http", "method": "POST", "headers": [(b"x-wanderbook-visitor", b"a" * 32)]}
+
+    async def receive():
+        return next(said)
+
+    with pytest.raises(InvalidRequestError, match="Nobody waits"):
+        anyio.run(bundle_answers.receive, studio, Request(scope, receive))
+
+    assert list((studio.settings.data_folder / "imports").iterdir()) == []
+
+
+def test_what_nobody_took_over_goes_when_the_next_bundle_comes(client, studio, packed):
+    _left, used = (
+        client.post(f"{WM}/import", content=packed, headers=BODY).json()["ticket"] for _ in "ab"
+    )
+    imports, long_ago = studio.settings.data_folder / "imports", time.time() - 3700
+    staged = imports / "0123456789abcdef"  # of an import that goes on
+    staged.mkdir()
+    for path in (*imports.glob("*/*"), *imports.glob("*")):
+        os.utime(path, (long_ago, long_ago))
+    studio.bundles.kept(used)
+
+    ticket, _ = studio.bundles.make_room()
+
+    assert {path.name for path in imports.iterdir()} == {ticket, used, staged.name}
+    for kept in (ticket, used):
+        studio.bundles.forget(kept)
+    staged.rmdir()
 
 
 def test_what_is_no_bundle_leaves_nothing(client, studio, packed):

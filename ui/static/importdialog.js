@@ -16,17 +16,22 @@ export function offerImport(file) {
   const sheet = h("dialog", { class: "sheet ask-sheet", "aria-labelledby": "wb-import-title" }, head, body);
   const work = { sheet, body, file, ticket: "", stop: () => {} };
   close.addEventListener("click", () => sheet.close());
-  sheet.addEventListener("close", () => leave(work));
+  const gone = () => leave(work, { keepalive: true });
+  addEventListener("pagehide", gone);
+  sheet.addEventListener("close", () => {
+    removeEventListener("pagehide", gone);
+    sheet.remove();
+    leave(work);
+  });
   document.querySelector("#wb-bar").append(sheet);
   sheet.showModal();
   begin(work);
 }
 
-// Whoever closes the sheet early wants nothing of the bundle.
-function leave({ sheet, stop, ticket }) {
-  sheet.remove();
+// Whoever closes the sheet early, or the whole page, wants nothing of the bundle.
+function leave({ stop, ticket }, options = {}) {
   stop();
-  if (ticket) post(`import/${ticket}/cancel`).catch(() => {});
+  if (ticket) post(`import/${ticket}/cancel`, {}, options).catch(() => {});
 }
 
 async function begin(work) {
