@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from sanawm.errors import InvalidRequestError
-from storage.files import write_whole
+from storage.files import DataFolder, half_brought_in, is_whole, write_whole
 from storage.records import NAME, write_record
 from storage.runs import next_value
 from storage.tables import Asset, Run
@@ -25,6 +25,7 @@ from studio.run_views import thumb_name
 
 READY = "ready"  # a folder of the staged bundle: run folders in their last form
 FIRST = 1  # the attempt whose folder a run that was brought in has
+RESCAN = "Some of these runs lie in the folder without a row. Run: python -m studio rescan"
 ROUND = "A run here comes from one of these, and that one from it. Nothing was changed."
 
 
@@ -90,6 +91,18 @@ def _check_no_round(session: Session, row: Run, new_ids: set[str]) -> None:
 
 def _free_id(session: Session, wanted: str) -> str:
     return wanted if session.get(Run, wanted) is None else str(ULID())
+
+
+def check_rescanned(session: Session, folder: DataFolder, runs: Sequence[BundledRun]) -> None:
+    """Refuse what lies here whole and without a row, as after the database was lost: a rescan
+    makes these very runs, and bringing them in would make them twice.
+    """
+    arriving = half_brought_in(folder)
+    for run in runs:
+        if run.id in arriving or session.get(Run, run.id) is not None:
+            continue
+        if any(map(is_whole, (folder.runs / run.id).glob("a*"))):
+            raise InvalidRequestError(RESCAN)
 
 
 def _parents_first(runs: Sequence[BundledRun]) -> list[BundledRun]:

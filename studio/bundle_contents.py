@@ -4,6 +4,7 @@ A record that passes here is fit for the database and for every page that shows 
 InvalidRequestError say what is wrong; the caller names the bundle.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -74,6 +75,7 @@ class BundledRun:
     root_id: str
     origin: str  # the id it had where it was made
     same: tuple[Any, ...]  # the values of `SAME`
+    told: str  # a hash of its record
     video_sha256: str
 
 
@@ -129,8 +131,15 @@ def read_run(folder: Path, run_id: str, files: Listing) -> BundledRun:
         root_id=run.root_id,
         origin=str(run.record.get("origin", run.id)),
         same=tuple(getattr(run, name) for name in SAME),
+        told=told_of(run),
         video_sha256=files[f"{place}/video.mp4"]["sha256"],
     )
+
+
+def told_of(run: Run) -> str:
+    """A hash of what a record says of how its video was made, whatever the run is called."""
+    said = {name: one for name, one in run.record.items() if name != "origin"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_book(folder: Path, run_ids: set[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

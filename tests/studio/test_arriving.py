@@ -1,12 +1,18 @@
 """What arrives a second time, or where something was lost: found again, put back, never doubled."""
 
+import errno
 import json
+import shutil
 
 import pytest
 from packing import make_good, pack
+from sqlalchemy import delete
 
+from sanawm.errors import InvalidRequestError
 from storage.database import Database
-from storage.tables import INBOX, Cell, Notebook
+from storage.tables import INBOX, Cell, Notebook, Run
+from storage.upkeep import examine, rescan
+from studio.bundle_listing import run_ids
 from studio.settings import Settings
 from studio.studio import Studio
 
@@ -65,3 +71,98 @@ def test_a_notebook_and_its_cells_keep_when_they_were_made(there, good, tmp_path
         assert session.get_one(Notebook, made).created_at == 1_000_000.0
         for cell in book["cells"]:
             assert session.get_one(Cell, cell["id"]).created_at == cell["created_at"]
+
+
+def run_folders(studio):
+    return sorted(studio._everything.folder.runs.glob("*/a1"))
+
+
+def test_a_video_that_was_lost_comes_back_with_a_bundle_of_its_run(there, good, file):
+    brought = there.bundles.bring_in(file, "me")
+    lost = run_folders(there)[0]
+    (lost / "video.mp4").unlink()
+
+    _, known = there.bundles.inspect(file, "me")
+    again = there.bundles.bring_in(file, "me")
+
+    assert list(known.lost.values()) == again.added == [lost.parent.name]
+    assert again.notebook_id == brought.notebook_id
+    assert (lost / "video.mp4").read_bytes() == good[f"runs/{lost.parent.name}/video.mp4"]
+    assert len(run_folders(there)) == 2
+    assert examine(there._everything) == []
+    assert there.bundles.bring_in(file, "me").added == []
+
+
+def test_whatever_of_a_run_was_lost_comes_back(there, file):
+    there.bundles.bring_in(file, "me")
+    first, second = run_folders(there)
+    record = json.loads((first / "run.json").read_bytes())
+    shutil.rmtree(first.parent)
+    (second / "run.json").unlink()
+    for asset in there._everything.folder.assets.glob("*.[pn]*"):
+        asset.unlink()
+
+    there.bundles.bring_in(file, "me")
+
+    assert examine(there._everything) == []
+    assert json.loads((first / "run.json").read_bytes()) == record
+
+
+def test_a_lost_video_is_not_replaced_by_one_that_was_made_otherwise(there, file):
+    there.bundles.bring_in(file, "me")
+    lost = run_folders(there)[0]
+    (lost / "video.mp4").unlink()
+    with there._everything.write() as session:
+        run = session.get_one(Run, lost.parent.name)
+        run.record = run.record | {"made_at": 1.0}
+
+    again = there.bundles.bring_in(file, "me")
+
+    assert len(again.added) == 1
+    assert again.added != [lost.parent.name]
+    assert not (lost / "video.mp4").exists()
+
+
+def test_runs_that_wait_for_a_rescan_are_not_made_twice(there, file):
+    there.bundles.bring_in(file, "me")
+    with there._everything.write() as session:
+        session.execute(delete(Cell))
+        session.execute(delete(Run))
+
+    for act in (there.bundles.inspect, there.bundles.bring_in):
+        with pytest.raises(InvalidRequestError, match="Run: python -m studio rescan"):
+            act(file, "me")
+    rescan(there._everything)
+
+    assert there.bundles.bring_in(file, "me").added == []
+
+
+def test_a_folder_that_nobody_knows_is_in_the_way_of_no_run(there, good, file, monkeypatch):
+    left = there._everything.folder.runs / min(run_ids(good)) / "a1"
+    left.mkdir(parents=True)
+    (left / "log.txt").write_text("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("studio.importing._add_run", full)
+        with pytest.raises(InvalidRequestError, match="The disk is full, so nothing was changed"):
+            there.bundles.bring_in(file, "me")
+    assert run_folders(there) == [left]
+    assert [path.name for path in left.iterdir()] == ["log.txt"]
+
+    assert sorted(there.bundles.bring_in(file, "me").added) == sorted(run_ids(good))
+    assert not (left / "log.txt").exists()
+    assert examine(there._everything) == []
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_here_that_cannot_be_read_is_told_in_a_sentence(there, file):
+    there.bundles.bring_in(file, "me")
+    video = run_folders(there)[0] / "video.mp4"
+    video.unlink()
+    video.mkdir()
+
+    with pytest.raises(InvalidRequestError, match="was not brought in: the disk says: Is a dir"):
+        there.bundles.inspect(file, "me")
