@@ -1,7 +1,8 @@
 """How much a request may bring, and how slowly.
 
 A body is counted as it arrives, whatever its Content-Length says, and has to keep coming: some
-patience at first, then a pace that every line keeps. Whoever reads it meets an HTTP error in its
+patience at first, then a pace that every line keeps, then a higher one, since nobody may hold a
+place among the uploads for hours. Whoever reads it meets an HTTP error in its
 middle; the doors then answer with the sentence kept here.
 """
 
@@ -16,6 +17,8 @@ MB = 1024 * 1024
 JSON_BYTES = 1 * MB
 PATIENCE_S = 30.0  # before the pace counts
 SLOWEST_BYTES_PER_S = 8 * 1024
+SLOW_BYTES = 120 * SLOWEST_BYTES_PER_S  # so much may come so slowly: two minutes of it
+LATER_BYTES_PER_S = 32 * 1024
 WM = "/gradio_api/wm"
 # Larger than what the routes themselves refuse with a sentence that names the file.
 LIMITS: Mapping[str, int] = {
@@ -57,7 +60,9 @@ class Body:
         return message
 
     def _time_left(self) -> float:
-        allowed = self._patience_s + self._size / SLOWEST_BYTES_PER_S
+        slow = min(self._size, SLOW_BYTES)
+        later = self._size - slow
+        allowed = self._patience_s + slow / SLOWEST_BYTES_PER_S + later / LATER_BYTES_PER_S
         return max(0.0, self._started + allowed - time.monotonic())
 
     def _refuse(self, status: int, sentence: str) -> HTTPException:

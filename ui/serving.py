@@ -147,7 +147,7 @@ def _app_arguments(
     )
 
     def make_doors(app: ASGIApp) -> Doors:
-        floods = Floods(Path(get_upload_folder()))
+        floods = Floods(Path(get_upload_folder()), proxied=place.is_proxied)
         frames = HUGGING_FACE if place.space else ""
         return Doors(app, hosts=hosts, floods=floods, frames=frames)
 

@@ -5,6 +5,7 @@ can name it; the studio looks at its header before anything is decoded.
 """
 
 import re
+import shutil
 import tempfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -14,11 +15,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from sanawm.errors import InvalidRequestError
+from studio.limits import SPARE_BYTES
 from studio.studio import Studio
 from ui.forms import image_value
 
 LARGEST_BYTES = 64 * 1024 * 1024  # static/firstframe.js says the same before it sends
 LONGEST_NAME = 80  # characters
+LARGE_BYTES = 4 * 1024 * 1024  # fit on any disk; before each further so many, it is looked at
+NO_ROOM = "The disk of this notebook is nearly full, so {name} does not fit."
 
 
 async def receive_image(studio: Studio, request: Request) -> dict[str, Any]:
@@ -39,11 +43,16 @@ def file_name(header: str) -> str:
 
 async def write_body(request: Request, file: Path, most: int) -> None:
     """The body of a request as a file, piece by piece; a sentence where it is over `most` bytes."""
-    size = 0
+    said = request.headers.get("content-length", "")
+    _check_room(file, int(said) if said.isdecimal() and len(said) < 16 else 0)
+    size = seen = 0
     with file.open("wb") as stream:
         try:
             async for chunk in request.stream():
                 size += len(chunk)
+                if size - seen >= LARGE_BYTES:
+                    seen = size
+                    _check_room(file, LARGE_BYTES)
                 if size > most:
                     megabytes = f"{most // 1024**2} MB"
                     raise InvalidRequestError(
@@ -55,3 +64,9 @@ async def write_body(request: Request, file: Path, most: int) -> None:
             raise InvalidRequestError("The file did not arrive whole.", field="image") from error
     if not size:
         raise InvalidRequestError(f"{file.name} is empty.", field="image")
+
+
+def _check_room(file: Path, more: int) -> None:
+    """Refuse what would fill the disk that runs are made on."""
+    if more >= LARGE_BYTES and shutil.disk_usage(file.parent).free - more < SPARE_BYTES:
+        raise InvalidRequestError(NO_ROOM.format(name=file.name), field="image")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 
@@ -14,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ui import bodies, floods
+from ui import bodies
 from ui.doors import Doors, doors_first, is_open
 from ui.floods import Floods
 from ui.hosts import Hosts, name_of, public_names
@@ -297,63 +296,3 @@ def test_a_body_that_stops_coming_ends_the_request(application, tmp_path, monkey
 
     assert start["status"] == 408
     assert "too slowly" in json.loads(body["body"])["error"]
-
-
-def test_so_many_streams_are_open_and_no_more(open_door, monkeypatch):
-    monkeypatch.setattr(floods, "MOST_STREAMS", 0)
-    client = open_door()
-
-    assert client.get("/gradio_api/queue/data").status_code == 503
-    assert client.get("/config").status_code == 200
-
-
-def test_so_many_files_are_on_their_way_and_no_more(tmp_path):
-    doors = Floods(tmp_path)
-    scope = {"type": "http", "method": "POST", "headers": [], "client": ("10.0.0.1", 1)}
-
-    def refusal():
-        return asyncio.run(doors.refusal(scope, IMAGES))
-
-    opened = [doors.open(scope, IMAGES) for _ in range(floods.MOST_UPLOADS)]
-    for one in opened:
-        assert refusal() is None
-        one.__enter__()
-    assert refusal()[0] == 503
-    opened[0].__exit__(None, None, None)
-    assert refusal() is None
-
-
-def test_files_nobody_took_fill_their_folder_only_so_far(tmp_path, monkeypatch):
-    monkeypatch.setattr(floods, "PASSING_BYTES", 100)
-    doors = Floods(tmp_path)
-    scope = {"type": "http", "method": "POST", "headers": [], "client": ("10.0.0.1", 1)}
-    old, new = tmp_path / "hash" / "old.png", tmp_path / "hash" / "new.png"
-    old.parent.mkdir()
-    old.write_bytes(b"x" * 99)
-    new.write_bytes(b"x" * 99)
-
-    assert asyncio.run(doors.refusal(scope, UPLOAD))[0] == 503
-    monkeypatch.setattr(floods.time, "time", lambda: old.stat().st_mtime + floods.PASSING_S + 60)
-    new.touch()
-    os.utime(new, (new.stat().st_atime, old.stat().st_mtime + floods.PASSING_S))
-    assert asyncio.run(doors.refusal(scope, UPLOAD)) is None
-    assert not old.exists()
-    assert new.exists()
-
-
-def test_an_address_brings_only_so_many_new_visitors_a_minute(tmp_path):
-    now = [0.0]
-    doors = Floods(tmp_path, clock=lambda: now[0])
-
-    def admits(key, address="10.0.0.1"):
-        headers = [(b"x-wanderbook-visitor", key.encode())] if key else []
-        scope = {"type": "http", "method": "GET", "headers": headers, "client": (address, 1)}
-        return asyncio.run(doors.refusal(scope, "/config")) is None
-
-    assert all(admits(f"guess {number}") for number in range(floods.NEW_VISITORS))
-    assert not admits("one more")
-    assert admits("guess 0")
-    assert admits("")
-    assert admits("one more", "10.0.0.2")
-    now[0] = floods.MINUTE_S + 1
-    assert admits("one more")
