@@ -21,7 +21,7 @@ MANY_CELLS = (
     "Your notebooks have {own} cells, and {more} more fit. Removed ones count for 30 days. Write "
     "into cells that you have, or remove some and add more once their 30 days are over."
 )
-DISK_FULL = "The disk of this notebook is nearly full, so no more pictures fit."
+DISK_FULL = "The disk of this notebook is nearly full, so nothing more fits."
 
 
 def check_notebooks(session: Session, visitor: str) -> None:

@@ -178,6 +178,7 @@ class Recipes:
             content = CameraPath.from_dict(path).to_npz()
         except InvalidRequestError:
             return None
+        check_disk(self._database.folder.root)
         sha256 = self._database.folder.store_asset(content, "npz")
         asset = Asset(sha256=sha256, extension="npz", width=0, height=0, created_at=time.time())
         with self._database.write() as session:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from sanawm.camera.path import CameraPath
 from sanawm.errors import InvalidRequestError
 from sanawm.video import write_mp4
 from storage.disposal import dispose
+from studio import limits
 from studio.file_probe import probe
 
 ACTIONS = {"kind": "actions", "actions": "w-4,dw-4", "dialect": "wm-2026-07"}
@@ -91,6 +93,18 @@ def test_poses_come_along_and_can_be_submitted(read, studio, picture, tmp_path):
     forged = draft_of(picture, path_source={"kind": "poses", "poses": "../app"}, num_frames=9)
     with pytest.raises(InvalidRequestError, match="not kept here"):
         studio.submit(forged, "e" * 32, "visitor")
+
+
+def test_poses_are_not_kept_where_the_disk_is_nearly_full(read, database, tmp_path, monkeypatch):
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(record(source={"kind": "poses"}, poses=True)))
+    before = sorted(database.folder.root.rglob("*.npz"))
+    left = SimpleNamespace(free=limits.SPARE_BYTES - 1)
+    monkeypatch.setattr(limits.shutil, "disk_usage", lambda folder: left)
+
+    with pytest.raises(InvalidRequestError, match="nearly full"):
+        read(file)
+    assert sorted(database.folder.root.rglob("*.npz")) == before
 
 
 def test_a_run_json_is_read_with_and_without_its_record(read, submit, picture, tmp_path):
