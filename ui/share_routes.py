@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sanawm.card import ModelCard
@@ -27,6 +27,15 @@ from ui.share_page import embed_page, gone_page, notebook_page, run_page
 from ui.share_parts import Page
 
 PREFIX = "/gradio_api/wm"
+ROBOTS = "\n".join(
+    [
+        "User-agent: *",
+        *(f"Allow: {PREFIX}/{shown}/" for shown in ("r", "embed", "static")),
+        "Allow: /favicon.ico",
+        "Disallow: /",
+        "",
+    ]
+)
 KINDS = {"run": run_page, "notebook": notebook_page}
 OWN_FILES = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'"
 POLICY = f"{OWN_FILES}; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors"
@@ -47,6 +56,7 @@ class ShareRoutes:
     def build(self) -> list[BaseRoute]:
         """The routes, for the server Gradio starts."""
         return [
+            Route("/robots.txt", robots),  # before Gradio's, which keeps previews away too
             Route(f"{PREFIX}/r/{{token}}", self.page),
             Route(f"{PREFIX}/embed/{{token}}", self.embed),
             Route(f"{PREFIX}/r/{{token}}/bundle", self.bundle),
@@ -107,6 +117,12 @@ class ShareRoutes:
             files=files,
             terms=_terms(self._studio),
         )
+
+
+def robots(request: Request) -> Response:
+    """Crawlers may read what links show, for previews in chats, and nothing else; those pages ask
+    not to be found by a search."""
+    return PlainTextResponse(ROBOTS)
 
 
 def _terms(studio: Studio) -> Callable[[RunView], tuple[ModelCard, str]]:

@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+from urllib.robotparser import RobotFileParser
 
 import httpx
 import pytest
@@ -183,6 +184,19 @@ def test_a_claimed_host_reaches_no_address(besieged, hers, anna):
 
 def _path_of(hers):
     return hers.link["url"].partition("/gradio_api")[2]
+
+
+def test_crawlers_that_obey_read_what_links_show_and_nothing_else(besieged, hers, raw):
+    obeyed = RobotFileParser()
+    obeyed.parse(raw("/robots.txt").text.splitlines())
+
+    shared = f"/gradio_api{_path_of(hers)}"
+    for path in (shared, f"{shared}/{hers.second}/poster.jpg", shared.replace("/r/", "/embed/")):
+        assert obeyed.can_fetch("Chatbot", f"{besieged.url}{path}")
+        assert raw(path).status_code == 200
+    assert obeyed.can_fetch("Chatbot", f"{besieged.url}{WM}static/v/sharepage.css")
+    for path in ("/", "/config", f"{WM}session", f"{WM}media/x", "/gradio_api/info"):
+        assert not obeyed.can_fetch("Chatbot", f"{besieged.url}{path}")
 
 
 def test_a_method_nobody_needs_does_nothing(anna, hers):
