@@ -119,10 +119,9 @@ class Floods:
     def _share(self, scope: Scope) -> str:
         """Whose share a request takes from; empty where many may come from its address."""
         host, port = scope.get("client") or ("", 0)
-        if port:  # a connection's own
-            is_everybodys = self._proxied or host in LOOPBACK
-        else:  # as a proxy on this computer says; it may name the next proxy
-            is_everybodys = not _is_far(host)
+        own = self._proxied or host in LOOPBACK
+        named = not _is_far(host)  # a proxy on this computer may name the next one
+        is_everybodys = own if port else named  # only connections have a port
         return "" if is_everybodys else neighbourhood(host)
 
     def _admits(self, scope: Scope) -> bool:
