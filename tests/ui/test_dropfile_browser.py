@@ -76,6 +76,11 @@ def test_files_become_drafts_and_what_was_in_work_comes_back(visit, video, photo
     )
     page.locator("#wb-generate:not([disabled])").click()
     assert "w-4,dw-4" in tab.cell(1, "done").inner_text()
+    tab.cell(1, "done").get_by_role("button", name="Remix").click()
+    page.get_by_role("button", name="Start clean").wait_for()
+    chooser = page.get_by_label("Start a run from a file")
+    chooser.focus()
+    assert chooser.evaluate("input => input === document.activeElement")
     assert not tab.complaints
     assert not tab.foreign
 

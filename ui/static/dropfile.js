@@ -1,7 +1,7 @@
 // Files from elsewhere: a picture becomes the first frame, a video, run.json or peer's file a draft, a bundle is
 // offered to be brought in. Dropped anywhere on the page, or chosen by the button in the form's head.
 
-import { announce, h } from "./dom.js";
+import { announce, h, icon } from "./dom.js";
 import { makeRoom } from "./drafts.js";
 import { bringBack } from "./edit.js";
 import { sendPicture } from "./firstframe.js";
@@ -55,7 +55,8 @@ export function fileButton() {
     input.value = "";
     takeFile(file);
   });
-  return h("label", { class: "btn quiet from-file", title: "A video of Wanderbook, a run.json, a bundle" }, "From a file", input);
+  const title = "From a file: a video of Wanderbook, a run.json, a bundle";
+  return h("label", { class: "btn quiet from-file", title }, icon("file"), h("span", null, "From a file"), input);
 }
 
 function takeFile(file) {

@@ -68,7 +68,7 @@ export function mountHead({ element, props, trigger, watch }) {
   const title = h("h2", { tabindex: -1 });
   const was = h("span", { class: "was-of" });
   const clean = button("Start clean", () => cleanStart(trigger), { class: "btn quiet clean" });
-  const leaveIt = button("Leave it as it was", takeBack, { class: "btn quiet clean" });
+  const leaveIt = button("Leave it", takeBack, { class: "btn quiet clean", "aria-label": "Leave it as it was" });
   const close = h(
     "button",
     { type: "button", class: "btn icon only-s", "aria-label": "Back to the notebook", onclick: leave },
