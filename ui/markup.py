@@ -11,6 +11,7 @@ from typing import Any
 from ui.markdown import nodes
 
 ALONE = frozenset(("meta", "link", "img", "br", "hr", "input", "circle", "path"))  # never closed
+DARK = "(prefers-color-scheme: dark)"  # where a page takes the rules of `static/dark.css`
 Content = Any  # a Markup, a text, or None and False, which are nothing
 
 
@@ -42,8 +43,10 @@ def prose(text: str) -> Markup:
 
 
 def document(head: Sequence[Markup], body: Sequence[Markup]) -> str:
-    """A whole page."""
-    page = el("html", {"lang": "en"}, el("head", None, *head), el("body", None, *body))
+    """A whole page without the app."""
+    page = el(
+        "html", {"lang": "en", "class": "dark"}, el("head", None, *head), el("body", None, *body)
+    )
     return f"<!doctype html>\n{page}\n"
 
 

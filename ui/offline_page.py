@@ -6,7 +6,7 @@ lets it load nothing from elsewhere. Without scripts it shows and plays the same
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -15,20 +15,18 @@ from sanawm.card import ModelCard
 from studio.bundle_writing import Contents, Page
 from studio.studio import Studio
 from studio.views import RunView
-from ui.markup import Markup, document, el, joined, prose
-from ui.presenters import RELATIONS, path_map
-from ui.run_page import recipe
-from ui.share_parts import MAP_SIZE, day, facts, top_view
+from ui.markup import DARK, Markup, document, el, joined, prose
+from ui.presenters import RELATIONS
+from ui.share_parts import Rows, all_made, film, made_line, note, short, side_by_side, title
 from ui.static_files import FOLDER
 from ui.words import length
 
 SITE = "Wanderbook"
-STYLES = ("tokens.css", "offline.css")
 SCRIPT = "offline.js"
 FOOT = (
     "This page plays the files beside it. Drop the whole bundle on a Wanderbook to go on from it."
 )
-SHORT = 90  # characters of a prompt in a caption
+FILES = "runs/"  # where the files of runs lie
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,24 +45,18 @@ def page_of(studio: Studio) -> Page:
 
 def offline_page(terms: Terms, contents: Contents) -> str:
     """The whole page."""
-    runs = {run.id: run for run in contents.runs}
-    book = contents.notebook
+    runs = _Runs(terms, contents)
+    book, count = contents.notebook, len(contents.runs)
     if book is not None:
         name, kind = str(book["title"]), "Notebook"
-        content = [_opening(name, book["description"], len(runs)), *_cells(terms, contents, runs)]
-    elif len(runs) == 1:
+        content = [_opening(name, book["description"], count), *_cells(runs, book)]
+    elif count == 1:
         run = contents.runs[0]
-        name, kind, content = (
-            _short(run.prompt) or "A run",
-            f"Run {run.number}",
-            [_alone(terms, contents, run)],
-        )
+        name, kind = short(run.prompt) or "A run", f"Run {run.number}"
+        content = [runs.alone(run)]
     else:
-        name, kind = f"{len(runs)} runs", "Runs"
-        content = [
-            _opening(name, "", len(runs)),
-            *(_run(terms, contents, run, runs) for run in contents.runs),
-        ]
+        name, kind = f"{count} runs", "Runs"
+        content = [_opening(name, "", count), *map(runs.cell, contents.runs)]
     bar = el(
         "header", {"class": "bar"}, el("span", {"class": "word"}, SITE), el("span", None, kind)
     )
@@ -77,151 +69,111 @@ def offline_page(terms: Terms, contents: Contents) -> str:
 # ---- a run
 
 
-def _alone(terms: Terms, contents: Contents, run: RunView) -> Markup:
-    """The only run of a bundle, as large as the page."""
-    return joined(
-        [
-            _film(run),
-            el("h1", {"class": _prompt_kind(run)}, run.prompt or "No prompt"),
-            _by(terms, run),
-            _note(run),
-            _columns(terms, contents, run, {run.id: run}),
-        ]
-    )
+class _Runs:
+    """Draws the runs of a bundle, each as large as its place allows."""
+
+    def __init__(self, terms: Terms, contents: Contents) -> None:
+        self._terms, self._images = terms, contents.images
+        self.by_id = {run.id: run for run in contents.runs}
+
+    def alone(self, run: RunView) -> Markup:
+        """The only run of a bundle, as large as the page."""
+        told = [title("h1", run), self._by(run), note(run), self._columns(run)]
+        return joined([film(FILES, run), *told])
+
+    def cell(self, run: RunView) -> Markup:
+        """One of several runs: the film, what is said of it, and the rest behind a line."""
+        heading = title("h2", run, number=str(run.number))
+        said = el("div", {"class": "said"}, heading, self._by(run), note(run))
+        beside = el("div", {"class": "beside"}, film(FILES, run), said)
+        more = _more("First frame, path and recipe", self._columns(run))
+        return el("article", {"id": _place(run)}, beside, more)
+
+    def small(self, run: RunView, *, in_full: bool) -> Markup:
+        """One of several side by side, with what tells them apart; the rest, too, where no other
+        place on the page tells it.
+        """
+        link = {"class": "num", "href": f"#{_place(run)}", "aria-label": f"Run {run.number}"}
+        marks = _marks(run) if in_full else []
+        caption = el(
+            "figcaption",
+            None,
+            el("span", {"class": "num"}, run.number) if in_full else el("a", link, run.number),
+            el("span", {"class": "what"}, short(run.prompt)) if run.prompt else None,
+            el("span", None, f"{run.path_label}, seed {run.seed}"),
+            el("p", {"class": "by"}, *marks) if marks else None,
+        )
+        if not in_full:
+            return el("figure", None, film(FILES, run), caption)
+        made = el("p", {"class": "by"}, made_line(run, self._model(run)))
+        rest = _more("Path and recipe", made, self._columns(run))
+        return el("figure", {"id": _place(run)}, film(FILES, run), caption, note(run), rest)
+
+    def _by(self, run: RunView) -> Markup:
+        """That it was made by a model, which one and when; what the camera does; the stars."""
+        made = el("span", None, made_line(run, self._model(run)))
+        does = el("span", None, f"{run.path_label}, {length(run.num_frames, run.fps)}")
+        return el("p", {"class": "by"}, made, does, *_marks(run))
+
+    def _columns(self, run: RunView) -> Markup:
+        terms, frame = (self._terms.card, self._model(run)), self._images[run.image_sha256]
+        return side_by_side(run, terms, frame, self._origin(run), "h3")
+
+    def _origin(self, run: RunView) -> Rows:
+        """The run it was made of, where that one is on this page."""
+        parent = self.by_id.get(run.parent_id or "")
+        if parent is None:
+            return []
+        link = el("a", {"href": f"#{_place(parent)}"}, f"run {parent.number}")
+        return [[RELATIONS[run.relation].capitalize(), link]]
+
+    def _model(self, run: RunView) -> str:
+        return self._terms.titles.get(run.model, run.model)
 
 
-def _run(terms: Terms, contents: Contents, run: RunView, runs: Mapping[str, RunView]) -> Markup:
-    """One of several runs: the film, what is said of it, and the rest behind a line."""
-    said = el(
-        "div",
-        {"class": "said"},
-        el(
-            "h2",
-            {"class": _prompt_kind(run)},
-            el("span", {"class": "num"}, run.number),
-            run.prompt or "No prompt",
-        ),
-        _by(terms, run),
-        _note(run),
-    )
-    more = el(
-        "details",
-        None,
-        el("summary", None, "First frame, path and recipe"),
-        _columns(terms, contents, run, runs),
-    )
-    beside = el("div", {"class": "beside"}, _film(run), said)
-    return el("article", {"id": f"run-{run.number}"}, beside, more)
+def _more(words: str, *content: Markup) -> Markup:
+    """What a line unfolds."""
+    return el("details", None, el("summary", None, words), *content)
 
 
-def _film(run: RunView) -> Markup:
-    """The video; the script draws a calmer start over it."""
-    about = f": {run.prompt}" if run.prompt else ""
-    video = el(
-        "video",
-        {
-            "controls": True,
-            "playsinline": True,
-            "loop": True,
-            "preload": "none",
-            "poster": f"runs/{run.id}/poster.jpg",
-            "src": f"runs/{run.id}/video.mp4",
-            "width": run.width or None,
-            "height": run.height or None,
-            "aria-label": f"Generated video{about}",
-        },
-    )
-    return el("div", {"class": "film", "data-length": length(run.num_frames, run.fps)}, video)
-
-
-def _by(terms: Terms, run: RunView) -> Markup:
-    """That it was made by a model, which one and when; what the camera does; the stars."""
-    model = terms.titles.get(run.model, run.model)
-    stars = "★" * run.rating
-    return el(
-        "p",
-        {"class": "by"},
-        el("span", None, f"Generated by {model} on {day(run.created_at)}, not filmed."),
-        el("span", None, f"{run.path_label}, {length(run.num_frames, run.fps)}"),
-        el("span", {"role": "img", "aria-label": f"{run.rating} of 5 stars"}, stars)
-        if stars
-        else None,
+def _marks(run: RunView) -> list[Markup]:
+    """Stars and tags."""
+    stars = {"role": "img", "aria-label": f"{run.rating} of 5 stars"}
+    return [
+        *([el("span", stars, "★" * run.rating)] if run.rating else []),
         *(el("span", {"class": "tag"}, f"#{tag}") for tag in run.tags),
-    )
+    ]
 
 
-def _note(run: RunView) -> Markup | None:
-    return el("div", {"class": "note"}, prose(run.note)) if run.note.strip() else None
-
-
-def _columns(terms: Terms, contents: Contents, run: RunView, runs: Mapping[str, RunView]) -> Markup:
-    """First frame, camera path, recipe."""
-    card = terms.card
-    drawing = path_map(run, card.distance_unit, card.fov_degrees, MAP_SIZE)
-    words = f"First frame{f': {run.prompt}' if run.prompt else ''}"
-    frame = el("img", {"src": contents.images[run.image_sha256], "alt": words, "loading": "lazy"})
-    title = terms.titles.get(run.model, run.model)
-    rows: list[list[Any]] = [*recipe(run, title, card.fov_degrees), *_origin(run, runs)]
-    return el(
-        "div",
-        {"class": "cols"},
-        el("section", None, el("h3", None, "First frame"), el("div", {"class": "pic"}, frame)),
-        el("section", None, el("h3", None, "Camera path"), top_view(drawing)) if drawing else None,
-        el("section", None, el("h3", None, "Recipe"), facts(rows)),
-    )
-
-
-def _origin(run: RunView, runs: Mapping[str, RunView]) -> list[list[Any]]:
-    """The run it was made of, where that one is on this page."""
-    parent = runs.get(run.parent_id or "")
-    if parent is None:
-        return []
-    link = el("a", {"href": f"#run-{parent.number}"}, f"run {parent.number}")
-    return [[RELATIONS[run.relation].capitalize(), link]]
+def _place(run: RunView) -> str:
+    return f"run-{run.number}"
 
 
 # ---- a notebook
 
 
-def _opening(name: str, description: str, runs: int) -> Markup:
-    count = "1 run" if runs == 1 else f"{runs} runs"
-    said = f"{count}. Every video here was generated by a model, none was filmed."
+def _opening(name: str, description: str, count: int) -> Markup:
     lead = el("p", {"class": "lead"}, description) if description.strip() else None
-    return joined([el("h1", None, name), lead, el("p", {"class": "by"}, said)])
+    return joined([el("h1", None, name), lead, el("p", {"class": "by"}, all_made(count))])
 
 
-def _cells(
-    terms: Terms, contents: Contents, runs: Mapping[str, RunView]
-) -> Sequence[Markup | None]:
-    """The cells as displayed. A run that several show is told of in full at its own cell."""
-    assert contents.notebook is not None
-    cells = contents.notebook["cells"]
-    shown = cells[::-1] if contents.notebook["newest_first"] else cells
-    return [_cell(terms, contents, cell, runs) for cell in shown]
-
-
-def _cell(
-    terms: Terms, contents: Contents, cell: Mapping[str, Any], runs: Mapping[str, RunView]
-) -> Markup | None:
-    if cell["kind"] == "text":
-        return el("section", {"class": "text"}, prose(cell["content"]["text"]))
-    if cell["kind"] == "run":
-        return _run(terms, contents, runs[cell["run"]], runs)
-    several = [runs[run_id] for run_id in cell["content"]["runs"] if run_id in runs]
-    kind = "together" if cell["kind"] == "compare" else "sweep"
-    return el("section", {"class": f"several {kind}"}, *(_small(run) for run in several))
-
-
-def _small(run: RunView) -> Markup:
-    """One of several side by side, with what tells them apart."""
-    caption = el(
-        "figcaption",
-        None,
-        el("span", {"class": "num"}, run.number),
-        el("span", {"class": "what"}, _short(run.prompt)) if run.prompt else None,
-        el("span", None, f"{run.path_label}, seed {run.seed}"),
-    )
-    return el("figure", None, _film(run), caption)
+def _cells(runs: _Runs, book: Mapping[str, Any]) -> Iterator[Markup]:
+    """The cells as displayed. Each run is told of in full once: at its own cell, and where it has
+    none, at the first cell that shows it among others.
+    """
+    cells = book["cells"][::-1] if book["newest_first"] else book["cells"]
+    told = {cell["run"] for cell in cells if cell["kind"] == "run"}
+    for cell in cells:
+        if cell["kind"] == "text":
+            yield el("section", {"class": "text"}, prose(cell["content"]["text"]))
+        elif cell["kind"] == "run":
+            yield runs.cell(runs.by_id[cell["run"]])
+        else:
+            shown = [run for run in cell["content"]["runs"] if run in runs.by_id]
+            small = [runs.small(runs.by_id[run], in_full=run not in told) for run in shown]
+            told.update(shown)
+            kind = "together" if cell["kind"] == "compare" else "sweep"
+            yield el("section", {"class": f"several {kind}"}, *small)
 
 
 # ---- what every page has
@@ -248,10 +200,11 @@ def _head(name: str) -> list[Markup]:
 @cache
 def _styles() -> str:
     """Our tokens, dark where the system is: no script decides it here."""
-    tokens, rules = ((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
-    light, dark = tokens.split(":root.dark, :root .dark {")
-    darker, rest = dark.split("}", 1)
-    return f"{light}@media (prefers-color-scheme: dark) {{ :root {{{darker}}} }}{rest}{rules}"
+    tokens, dark, rules = (
+        (FOLDER / name).read_text(encoding="utf-8")
+        for name in ("tokens.css", "dark.css", "offline.css")
+    )
+    return f"{tokens}@media {DARK} {{\n{dark}}}\n{rules}"
 
 
 @cache
@@ -261,13 +214,3 @@ def _script() -> str:
 
 def _script_hash() -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()}"
-
-
-def _prompt_kind(run: RunView) -> str:
-    return "prompt long" if len(run.prompt) > 180 else "prompt"
-
-
-def _short(text: str) -> str:
-    """The beginning of a text on one line, whole words."""
-    line = " ".join(text.split())
-    return line if len(line) <= SHORT else f"{line[:SHORT].rsplit(' ', 1)[0]}…"

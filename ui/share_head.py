@@ -7,17 +7,16 @@ from typing import Any
 
 from studio.views import RunView
 from ui.markup import Markup, el
-from ui.share_parts import POSTER, VIDEO, Page, made_line
+from ui.share_parts import POSTER, VIDEO, Page, made_line, short
 from ui.words import length
 
 SITE = "Wanderbook"
-SHORT = 110  # characters of a title in a chat's preview
 
 
 def about_run(page: Page, run: RunView, name: str) -> list[Markup]:
     """One run: a video that can be played where the link is shown."""
     does = f"{run.path_label}, " if page.shared.with_recipe else ""
-    words = f"{does}{length(run.num_frames, run.fps)}. {made_line(page, run)}"
+    words = f"{does}{length(run.num_frames, run.fps)}. {made_line(run, page.terms(run)[1])}"
     size = {"width": run.width, "height": run.height}
     video, embed = _absolute(page, run, VIDEO), f"{page.base}/gradio_api/wm/embed/"
     return [
@@ -73,11 +72,3 @@ def meta(name: str, content: Any) -> Markup:
 
 def _property(name: str, content: Any) -> Markup:
     return el("meta", {"property": name, "content": content})
-
-
-def short(text: str) -> str:
-    """The beginning of a text on one line, whole words."""
-    line = " ".join(text.split())
-    if len(line) <= SHORT:
-        return line
-    return f"{line[:SHORT].rsplit(' ', 1)[0]}…"

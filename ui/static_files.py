@@ -12,6 +12,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "static"
 STYLES = (
     "tokens.css",
+    "dark.css",
     "base.css",
     "gradio.css",
     "frame.css",

@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 
 import anyio
@@ -16,6 +18,7 @@ from starlette.testclient import TestClient
 from sanawm.errors import InvalidRequestError
 from storage.database import Database
 from storage.queue import Queue
+from studio.bundle_writing import Contents
 from studio.bundles import Bundles
 from studio.generation import Generation
 from studio.settings import Settings
@@ -23,6 +26,7 @@ from studio.studio import Studio
 from studio.views import Draft
 from studio.workbench import Workbench
 from ui import bundle_answers
+from ui.offline_page import page_of
 from ui.routes import build_routes
 
 WM = "/gradio_api/wm"
@@ -123,6 +127,24 @@ def test_the_page_in_a_bundle_holds_words_as_words(packed):
     assert "<img src=x" not in page
     assert "not filmed" in page
     assert "http" not in page.replace("http-equiv", "")  # it asks nobody for anything
+
+
+def test_each_run_of_a_notebook_is_told_of_in_full_once(studio, run):
+    sweep, other = replace(run, id="s", number=7, parent_id=run.id), replace(run, id="o", number=8)
+    cells = [
+        {"kind": "compare", "content": {"runs": ["o", run.id]}},
+        {"kind": "run", "run": run.id},
+        {"kind": "sweep", "content": {"runs": ["s", "o"]}},
+    ]
+    book = {"title": "Rooms", "description": "", "newest_first": False, "cells": cells}
+    images = {run.image_sha256: "assets/first.png"}
+    page = page_of(studio)(Contents(runs=[run, sweep, other], notebook=book, images=images))
+
+    places = re.findall(r'<(\w+) id="(run-\d+)"', page)
+    assert places == [("figure", "run-8"), ("article", f"run-{run.number}"), ("figure", "run-7")]
+    assert page.count("<details>") == page.count('class="note"') == 3
+    links = re.findall(r'href="#(run-\d+)"', page)
+    assert sorted(links) == sorted([f"run-{run.number}"] * 2 + ["run-8"])
 
 
 def test_what_is_asked_for_must_be_there(client, run):

@@ -365,11 +365,24 @@ def test_the_list_says_where_an_address_works_and_until_when(client, run, link):
     assert near["links"][0]["url"].startswith("http://192.168.1.7:7860/gradio_api/wm/r/")
 
 
-def test_the_dark_page_has_the_apps_own_dark_tokens():
-    def tokens(name, begin):
-        text = (FOLDER / name).read_text("utf-8")
-        block = text.split(begin, 1)[1].split("}", 1)[0]
-        return dict(re.findall(r"(--wb-[\w-]+): ([^;]+);", block))
+def test_the_dark_page_has_the_apps_own_dark_tokens(client, link):
+    page = client.get(f"{WM}/r/{link()['token']}").text
 
-    dark = tokens("tokens.css", ":root.dark, :root .dark {")
-    assert tokens("sharepage.css", "@media (prefers-color-scheme: dark) {\n  :root {") == dark
+    assert re.search(r'<html[^>]* class="dark"', page)
+    assert re.search(r'/dark.css" media="\(prefers-color-scheme: dark\)"', page)
+    for name in ("sharepage.css", "offline.css"):
+        assert not re.search(r"--wb-[\w-]+:", (FOLDER / name).read_text("utf-8")), name
+
+
+def test_a_notebook_offers_a_bundle_where_something_is_in_it(client, studio, finish):
+    book = studio.book.create("Rooms", OWNER)
+    studio.book.add_text(book.id, "First a word", OWNER)
+    made = client.post(f"{WM}/shares", json={"notebook": book.id}).json()["link"]
+    path = f"{WM}/r/{made['token']}"
+    assert "/bundle" not in client.get(path).text
+    assert client.get(f"{path}/bundle").status_code == 404
+
+    runs = [finish("one").id, finish("two").id]
+    studio.book.add_compare(book.id, runs, OWNER, above=None)
+
+    assert "/bundle" in client.get(path).text
