@@ -56,7 +56,7 @@ def test_a_run_is_shared_watched_and_taken_back(app, visit, browser, first):
     shared.goto(address)
     assert shared.locator("h1").inner_text() == PROMPT
     assert shared.title().startswith("<img src=x")
-    shared.get_by_role("button", name="Play").click()
+    shared.get_by_role("button", name=f"Play the video: {PROMPT}").click()
     wait_until(lambda: film(shared).evaluate("v => v.currentTime > 0 && v.videoWidth > 0"), 60)
     assert film(shared).evaluate("v => v.controls")
     film(shared).evaluate("v => { v.pause(); v.currentTime = 1.5 }")

@@ -15,7 +15,8 @@ function begin(film) {
     video.play().catch(() => {}); // the browser says why, in its own controls
     video.focus({ preventScroll: true });
   };
-  const cover = h("button", { type: "button", class: "play", "aria-label": "Play", onclick: start }, icon("play"));
+  const name = video.getAttribute("aria-label").replace(/^Generated video/, "Play the video");
+  const cover = h("button", { type: "button", class: "play", "aria-label": name, onclick: start }, icon("play"));
   const stamp = h("span", { class: "stamp" }, film.dataset.length);
   video.controls = false;
   video.addEventListener("play", () => pauseOthers(video));
