@@ -6,11 +6,12 @@ see. What arrives goes to the data folder's disk piece by piece and is looked at
 it is taken over; nothing is read of what somebody sends who may not import.
 """
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +30,7 @@ from ui.uploads import file_name
 from ui.words import counted
 
 PREFIX = "/gradio_api/wm"
+T = TypeVar("T")
 MOST_RUNS = 500  # of one press; a notebook may have more
 PIECE = MB
 SPARE_BYTES = 512 * MB  # of the disk, kept free
@@ -98,9 +100,9 @@ async def receive(studio: Studio, request: Request) -> dict[str, Any]:
     try:
         file = folder / file_name(request.headers.get("x-file-name", "") or "bundle.zip")
         await _write_body(request, file)
-        found, known = await run_in_threadpool(studio.bundles.inspect, file, visitor)
-        if await request.is_disconnected():  # nobody hears the ticket, so nobody could cancel
-            raise InvalidRequestError(LEFT)
+        found, known = await _while_waited_for(
+            request, partial(studio.bundles.inspect, file, visitor)
+        )
     except BaseException:
         studio.bundles.forget(ticket)
         raise
@@ -126,6 +128,21 @@ async def cancel(studio: Studio, request: Request) -> dict[str, Any]:
     studio.bundles.check_may_import(visitor_of(request))
     await run_in_threadpool(studio.bundles.forget, request.path_params["ticket"])
     return {}
+
+
+async def _while_waited_for(request: Request, look: Callable[[], T]) -> T:
+    """What `look` gives, unless whoever asked has left: they hear no ticket, and cancel nothing.
+
+    The server reads on, and so finds out, only while somebody listens.
+    """
+    leaving = asyncio.ensure_future(request.receive())  # behind the body nothing else is said
+    try:
+        seen = await run_in_threadpool(look)
+        if leaving.done():
+            raise InvalidRequestError(LEFT)
+        return seen
+    finally:
+        leaving.cancel()
 
 
 async def _write_body(request: Request, file: Path) -> None:
