@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from storage.notebooks import shown_runs
 from storage.tables import Cell, Notebook, Run, Share
 
 EACH = func.json_each(Cell.content, "$.runs").table_valued("value")  # of a comparison or a sweep
@@ -49,11 +48,15 @@ def names(session: Session, share: Share, run_id: str) -> bool:
 
 
 def count_done(session: Session, notebook_id: str) -> int:
-    """How many finished runs a notebook shows, alone or in sweeps."""
-    shown = shown_runs().subquery()
-    query = select(func.count()).select_from(shown).join(Run, Run.id == shown.c.run_id)
-    wanted = (shown.c.notebook_id == notebook_id, Run.state == "done", Run.deleted_at.is_(None))
-    return session.scalar(query.where(*wanted)) or 0
+    """How many finished runs a notebook shows, alone, compared or in sweeps."""
+    here = (Cell.notebook_id == notebook_id, Cell.deleted_at.is_(None))
+    among = func.json_each(Cell.content, "$.runs").table_valued("value", joins_implicitly=True)
+    shown = or_(
+        Run.id.in_(select(Cell.run_id).where(*here)),
+        Run.id.in_(select(among.c.value).select_from(Cell, among).where(*here)),
+    )
+    query = select(func.count()).select_from(Run)
+    return session.scalar(query.where(shown, Run.state == "done", Run.deleted_at.is_(None))) or 0
 
 
 def _has(run_id: str) -> ColumnElement[bool]:

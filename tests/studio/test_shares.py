@@ -114,6 +114,19 @@ def test_a_link_to_a_visitors_notebook_shows_nothing_that_visitor_cannot_see(
     assert seen.may_come_from(hers)
 
 
+def test_a_notebooks_link_counts_each_run_once_however_it_is_shown(studio, finish):
+    alone, compared, trashed = (finish(ANNA) for _ in range(3))
+    seen = studio.seen_by(ANNA)
+    book = seen.book.create("Anna's", ANNA)
+    seen.book.add_run(book.id, alone, ANNA)
+    seen.book.add_compare(book.id, [alone, compared, trashed], ANNA)
+    seen.marks.trash([trashed], ANNA)
+
+    for visitor in (ANNA, OWNER):
+        token = studio.shares.create("notebook", book.id, visitor).token
+        assert studio.shares.open(token).count == 2
+
+
 def _present(folder, run_id, attempt):
     """Every file of every run is there."""
     (folder.runs / "one").mkdir(parents=True, exist_ok=True)
