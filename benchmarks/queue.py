@@ -108,7 +108,7 @@ def statements() -> dict[str, list[float]]:
         model = ModelShelf(book.settings).default()
         rows = [
             submission.make_run(
-                book.database, model, book.draft(0.01), client_key=book.click(), visitor=""
+                book.database, model, book.draft(0.01), None, client_key=book.click(), visitor=""
             )
             for _ in range(ROWS)
         ]
