@@ -64,6 +64,10 @@ def test_a_run_is_shown_in_full_and_stepped_through_by_keys(look, first):
     assert view.get_by_role("button", name="Continue from frame 3").is_visible()
     page.keyboard.press("Enter")
     wait_until(lambda: int(frame(page).split()[1]) > 5, 60)
+    video.evaluate("v => v.pause()")  # as a media key does
+    view.get_by_role("button", name="Play", exact=True).wait_for()
+    video.evaluate("v => v.play()")
+    view.get_by_role("button", name="Pause", exact=True).wait_for()
     page.keyboard.press("Enter")
     assert view.get_by_role("button", name="Play", exact=True).is_visible()
     view.get_by_label("Position").focus()

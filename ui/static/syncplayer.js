@@ -22,6 +22,10 @@ export function syncPlayer(clips, { onLost = () => {}, onFrame = () => {}, loop 
   lead.loop = loop && clips.length === 1; // alone, the browser loops without a gap
   lead.addEventListener("ended", () => atEnd(state));
   lead.addEventListener("seeked", () => state.playing || readFrame(state));
+  // The browser has a say too: media keys, saving power, a window in which nothing is painted.
+  lead.addEventListener("timeupdate", () => state.playing && readFrame(state));
+  lead.addEventListener("pause", () => lead.paused && !lead.ended && pause(state));
+  lead.addEventListener("play", () => lead.paused || state.playing || play(state));
   show(state);
   return {
     pictures,
