@@ -47,18 +47,20 @@ async function open(id) {
 
 async function load() {
   const [id, known] = [shown, runOf(shown)];
+  let fresh;
   try {
-    const fresh = await get(`runs/${id}/page`);
-    if (id !== shown) return;
-    // What was changed or heard of while the answer was on its way is newer than the answer.
-    if (runOf(id) !== known) fresh.run = runOf(id);
-    const same = page && state === fresh.run.state;
-    page = fresh;
-    if (same) return refresh();
-    draw();
+    fresh = await get(`runs/${id}/page`);
   } catch (refusal) {
     if (id === shown && !page) place.replaceChildren(nothing(refusal.message));
+    return;
   }
+  if (id !== shown) return;
+  // What was changed or heard of while the answer was on its way is newer than the answer.
+  if (runOf(id) !== known) fresh.run = runOf(id);
+  const same = page && state === fresh.run.state;
+  page = fresh;
+  if (same) refresh();
+  else draw();
 }
 
 const again = debounce(() => currentView() === "run" && load(), 300);
