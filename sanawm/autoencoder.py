@@ -2,7 +2,8 @@
 
 `VideoAutoencoder` is what the rest of the program knows; the class is chosen by the name that
 `model_index.json` gives for `vae`: the public models' `AutoencoderKLLTX2Video` (diffusers' class
-behind `LTX2VideoAutoencoder`) or the bundled model's `TinyVideoAutoencoder`.
+behind `LTX2VideoAutoencoder`) or the bundled model's `TinyVideoAutoencoder`. NVIDIA's own
+repositories have no such list, and hold the former.
 
 Pixels are in [-1, 1] (a decoder may go a little beyond), latents are normalised to about unit
 variance. The first frame stands alone; after it, every `temporal_stride` frames are one latent
@@ -11,18 +12,19 @@ frame. Shape letters: B batch, C channels, F frames, T latent frames, H, W rows 
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from einops import rearrange
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 
 from sanawm.errors import ModelFilesMissingError
-from sanawm.model_folder import INDEX_FILE
+from sanawm.frame_memory import FrameMemory
+from sanawm.model_folder import INDEX_FILE, folder_of
 from sanawm.tiny_autoencoder import TinyVideoAutoencoder, load_tiny_autoencoder
+
+PUBLIC_CLASS = "AutoencoderKLLTX2Video"
 
 
 class VideoAutoencoder(Protocol):
@@ -59,17 +61,21 @@ class VideoAutoencoder(Protocol):
         """Frames in order, some at a time, so that they can be encoded while others are decoded."""
         ...
 
+    def move(self, device: torch.device) -> None:
+        """Go to a device; what comes in may lie on any."""
+        ...
 
-def load_autoencoder(folder: Path) -> VideoAutoencoder:
-    """The autoencoder of a model folder, in float32."""
-    name = autoencoder_class(folder)
+
+def load_autoencoder(folder: Path, *, dtype: torch.dtype = torch.float32) -> VideoAutoencoder:
+    """The autoencoder of a model folder; the bundled model's computes in float32 anywhere."""
+    name, part = autoencoder_class(folder), folder_of(folder, "vae")
     if name == TinyVideoAutoencoder.__name__:
-        return load_tiny_autoencoder(folder / "vae")
-    if name == "AutoencoderKLLTX2Video":
-        return LTX2VideoAutoencoder.load(folder / "vae")
+        return load_tiny_autoencoder(part)
+    if name == PUBLIC_CLASS:
+        return LTX2VideoAutoencoder.load(part, dtype=dtype)
     raise ModelFilesMissingError(
         f"The autoencoder “{name}” named in {folder / INDEX_FILE} is not one this program knows: "
-        f"{TinyVideoAutoencoder.__name__} or AutoencoderKLLTX2Video."
+        f"{TinyVideoAutoencoder.__name__} or {PUBLIC_CLASS}."
     )
 
 
@@ -77,6 +83,8 @@ def autoencoder_class(folder: Path) -> str:
     """The class name that `model_index.json` gives for the autoencoder."""
     path = folder / INDEX_FILE
     if not path.is_file():
+        if folder_of(folder, "transformer").name != "transformer":
+            return PUBLIC_CLASS
         raise ModelFilesMissingError(f"The model's list of parts, {path}, is missing.")
     try:
         _, name = json.loads(path.read_text(encoding="utf-8"))["vae"]
@@ -86,7 +94,7 @@ def autoencoder_class(folder: Path) -> str:
 
 
 class LTX2VideoAutoencoder:
-    """diffusers' LTX-2 autoencoder, decoding latent frame by latent frame where it is causal.
+    """diffusers' LTX-2 autoencoder, decoding latent frame by latent frame.
 
     Encoding takes the mode of the posterior. Both directions use the per-channel mean and spread
     that are stored with the weights, in float32.
@@ -97,10 +105,10 @@ class LTX2VideoAutoencoder:
         self.spatial_stride = int(model.spatial_compression_ratio)
         self.temporal_stride = int(model.temporal_compression_ratio)
         self.latent_channels = int(model.config.latent_channels)
-        self._memory = _CausalMemory(model.decoder) if model.decoder.is_causal else None
+        self._memory = FrameMemory(model.decoder)
 
     @classmethod
-    def load(cls, folder: Path) -> "LTX2VideoAutoencoder":
+    def load(cls, folder: Path, *, dtype: torch.dtype = torch.float32) -> "LTX2VideoAutoencoder":
         """From a folder in the diffusers layout; `config.json` has to name both strides.
 
         Left to itself the class guesses them from the number of its stages, and guesses wrong for
@@ -116,7 +124,7 @@ class LTX2VideoAutoencoder:
 
         try:
             model = AutoencoderKLLTX2Video.from_pretrained(
-                folder, torch_dtype=torch.float32, local_files_only=True
+                folder, torch_dtype=dtype, local_files_only=True
             )
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelFilesMissingError(
@@ -124,19 +132,21 @@ class LTX2VideoAutoencoder:
             ) from error
         return cls(model)
 
+    def move(self, device: torch.device) -> None:
+        """Go to a device."""
+        self.model.to(device)
+
     def encode(self, video_BCFHW: Tensor) -> Tensor:
         """Normalised latents BCTHW of a video of 1 + stride·n frames."""
-        latents_BCTHW = self.model.encode(video_BCFHW).latent_dist.mode().float()
         mean, std = self._statistics()
+        video_BCFHW = video_BCFHW.to(mean.device, self.model.dtype)
+        latents_BCTHW = self.model.encode(video_BCFHW).latent_dist.mode().float()
         normalised: Tensor = (latents_BCTHW - mean) * self.model.config.scaling_factor / std
         return normalised
 
     def decode(self, latents_BCTHW: Tensor) -> Tensor:
         """The whole video BCFHW at once."""
-        if self._memory is not None:
-            return self.decode_next(latents_BCTHW, None)[0]
-        video_BCFHW: Tensor = self.model.decode(self._raw(latents_BCTHW)).sample
-        return video_BCFHW
+        return torch.cat(list(self.decode_stream(latents_BCTHW)), dim=2)
 
     def decode_next(
         self, latents_BCTHW: Tensor, state: dict[str, Tensor] | None
@@ -146,79 +156,23 @@ class LTX2VideoAutoencoder:
         `state` is None at the start of a clip. Only a causal decoder can do this: one that looks
         ahead cannot finish a frame before it has seen the following latents.
         """
-        if self._memory is None:
+        if not self._memory.causal:
             raise ValueError("this decoder looks ahead in time; use decode or decode_stream")
-        self._memory.resume(state)
-        video_BCFHW: Tensor = self.model.decoder(self._raw(latents_BCTHW))
-        return video_BCFHW, self._memory.frames
+        parts = list(self._memory.decode(self._raw(latents_BCTHW), state, ends=False))
+        return torch.cat(parts, dim=2), self._memory.frames
 
     def decode_stream(self, latents_BCTHW: Tensor) -> Iterator[Tensor]:
-        """Frames in order, a latent frame at a time; all at once if the decoder looks ahead."""
-        if self._memory is None:
-            yield self.decode(latents_BCTHW)
-            return
-        state: dict[str, Tensor] | None = None
-        for latent_BCTHW in torch.split(latents_BCTHW, 1, dim=2):
-            video_BCFHW, state = self.decode_next(latent_BCTHW, state)
-            yield video_BCFHW
+        """Frames in order, about a latent frame's worth at a time."""
+        yield from self._memory.decode(self._raw(latents_BCTHW), None, ends=True)
 
     def _raw(self, latents_BCTHW: Tensor) -> Tensor:
         mean, std = self._statistics()
-        raw_BCTHW: Tensor = latents_BCTHW / self.model.config.scaling_factor * std + mean
-        return raw_BCTHW
+        raw_BCTHW: Tensor = latents_BCTHW.to(mean.device) / self.model.config.scaling_factor
+        return (raw_BCTHW * std + mean).to(self.model.dtype)
 
     def _statistics(self) -> tuple[Tensor, Tensor]:
         mean, std = self.model.latents_mean.float(), self.model.latents_std.float()
         return mean.view(1, -1, 1, 1, 1), std.view(1, -1, 1, 1, 1)
-
-
-class _CausalMemory:
-    """Lets diffusers' causal decoder go on where it stopped, with the numbers of one whole pass.
-
-    The class pads every convolution in time with copies of the first frame it is given, and every
-    upsampler drops the leading frames; both are right only at the start of a clip. Here each
-    convolution is given its own last input frames instead, and upsamplers drop nothing, once a
-    clip has begun.
-    """
-
-    def __init__(self, decoder: nn.Module) -> None:
-        self.frames: dict[str, Tensor] = {}
-        self._begun = False
-        for name, module in decoder.named_modules():
-            kind = type(module).__name__
-            if kind == "LTX2VideoCausalConv3d":
-                module.forward = partial(self._convolve, name, module)
-            elif kind == "LTX2VideoUpsampler3d":
-                module.forward = partial(self._upsample, module)
-
-    def resume(self, frames: dict[str, Tensor] | None) -> None:
-        """Continue after the state that an earlier call left, or begin a clip with None."""
-        self.frames = dict(frames or {})
-        self._begun = frames is not None
-
-    def _convolve(self, name: str, layer: Any, x_BCFHW: Tensor, causal: bool = True) -> Tensor:
-        """A convolution over frames that sees its past; `causal` is always so here."""
-        reach = layer.kernel_size[0] - 1
-        past_BCFHW = self.frames.get(name, x_BCFHW[:, :, :1].expand(-1, -1, reach, -1, -1))
-        x_BCFHW = torch.cat((past_BCFHW, x_BCFHW), dim=2)
-        self.frames[name] = x_BCFHW[:, :, x_BCFHW.shape[2] - reach :].clone()
-        convolved: Tensor = layer.conv(x_BCFHW)
-        return convolved
-
-    def _upsample(self, layer: Any, x_BCFHW: Tensor, causal: bool = True) -> Tensor:
-        """Channels to frames, rows and columns; the shortcut repeats its channels to fit."""
-        frames, rows, columns = layer.stride
-
-        def unfold(x_BCFHW: Tensor) -> Tensor:
-            pattern = "b (c s p q) f h w -> b c (f s) (h p) (w q)"
-            return rearrange(x_BCFHW, pattern, s=frames, p=rows, q=columns)
-
-        larger_BCFHW = unfold(layer.conv(x_BCFHW))
-        if layer.residual:
-            shortcut_BCFHW = unfold(x_BCFHW)
-            repeats = larger_BCFHW.shape[1] // shortcut_BCFHW.shape[1]
-            larger_BCFHW = larger_BCFHW + shortcut_BCFHW.repeat(1, repeats, 1, 1, 1)
-        return larger_BCFHW if self._begun else larger_BCFHW[:, :, frames - 1 :]
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -32,8 +32,8 @@ Deciding = dict[str, Any]
 def numerics(parts: ModelParts) -> Deciding:
     """How this computer, set up as it is now, computes: it decides the last bits."""
     return {
-        "device": parts.device_name,
-        "dtype": str(parts.dtype),
+        "device": parts.machine.name,
+        "dtype": str(parts.machine.dtype),
         "threads": torch.get_num_threads(),
         "matmul_precision": torch.get_float32_matmul_precision(),
         "processor": [platform.machine(), torch.backends.cpu.get_cpu_capability()],
@@ -85,7 +85,9 @@ def drawing_parts(parts: ModelParts, request: GenerationRequest, picture: Pictur
         "num_inference_steps": request.num_inference_steps,
         "guidance_scale": float(request.guidance_scale),
         "shift": parts.card.shift,
+        "sigmas": list(parts.card.sigmas),
         "transformer": parts.fingerprints["transformer"],
+        "loras": [lora.deciding() for lora in parts.loras],
         "config": asdict(parts.transformer.config),
     }
 

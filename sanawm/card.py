@@ -7,14 +7,14 @@ Units: pixels, frames per second, distance per action step in `distance_unit`, d
 
 import json
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from math import isfinite
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal, Self
 
 from sanawm.errors import ModelFilesMissingError
 
 CARD_FILE = "wanderbook.json"
 STREAMING_CHUNK = 3  # latent frames a streaming model draws together
-PUBLIC_PIPELINE = "SanaWMPipeline"  # `_class_name` in the public folders' model_index.json
 
 # Published with the weights, and part of them: the model has seen every prompt behind these lines.
 PUBLIC_CHI_PROMPT = "\n".join(
@@ -38,6 +38,22 @@ PUBLIC_CHI_PROMPT = "\n".join(
         "User Prompt: ",
     )
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CardLora:
+    """A LoRA file the model is always drawn with."""
+
+    file: str  # in the model's folder, its parts divided by "/"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a place outside the model's folder: a card may come from anywhere."""
+        is_outside = PureWindowsPath(self.file).anchor or ".." in PureWindowsPath(self.file).parts
+        if is_outside or not PurePosixPath(self.file).name:
+            raise ValueError(f"a LoRA file lies in the model's folder, not at {self.file!r}")
+        if not isfinite(self.weight):
+            raise ValueError(f"the weight of {self.file} is no number")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +91,9 @@ class ModelCard:
     softmax_scale_camera: float | None = None  # None: 1 / sqrt(head width, padded)
     cam_rms_downscale: Literal["all", "softmax_only", "none"] = "all"
     streaming: bool = False
+    sigmas: tuple[float, ...] = ()  # noise levels of a few-step model, 0 left out; (): by shift
+
+    loras: tuple[CardLora, ...] = ()  # in every video of this model
 
     license: str = "Apache-2.0"
     source: str = ""
@@ -121,29 +140,22 @@ class ModelCard:
         return num_frames / self.fps
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path) -> "ModelCard":
         """Read a model folder's card; a public folder without one gets the built-in card."""
         file = Path(folder) / CARD_FILE
         if not file.exists():
-            return cls._of_public_folder(Path(folder))
+            from sanawm.public_cards import public_card  # cards themselves
+
+            if found := public_card(Path(folder)):
+                return found
+            raise ModelFilesMissingError(
+                f"{folder} is not a model folder: neither {CARD_FILE} nor a SanaWMPipeline's "
+                "model_index.json nor dit/ nor sana_dit/ is in it."
+            )
         try:
             return cls.from_dict(json.loads(file.read_text("utf-8")))
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelFilesMissingError(f"{file} is not a model card: {error}") from error
-
-    @classmethod
-    def _of_public_folder(cls, folder: Path) -> Self:
-        index = folder / "model_index.json"
-        try:
-            class_name = json.loads(index.read_text("utf-8")).get("_class_name")
-        except (OSError, ValueError, AttributeError):
-            class_name = None
-        if class_name != PUBLIC_PIPELINE:
-            raise ModelFilesMissingError(
-                f"{folder} is not a model folder: neither {CARD_FILE} nor a {PUBLIC_PIPELINE} "
-                "model_index.json is in it."
-            )
-        return cls(name=folder.name, source="Efficient-Large-Model/SANA-WM_bidirectional-diffusers")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -151,8 +163,15 @@ class ModelCard:
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"a card has no {', '.join(unknown)}")
-        return cls(**{**values, "lengths": tuple(values.get("lengths", cls().lengths))})
+        lists: dict[str, Any] = {
+            name: tuple(values[name]) for name in ("lengths", "sigmas") if name in values
+        }
+        if "loras" in values:
+            lists["loras"] = tuple(CardLora(**lora) for lora in values["loras"])
+        return cls(**{**values, **lists})
 
     def to_dict(self) -> dict[str, Any]:
         """Give the card as JSON values."""
-        return {**asdict(self), "lengths": list(self.lengths)}
+        values = asdict(self)
+        lists = {name: list(values[name]) for name in ("lengths", "sigmas", "loras")}
+        return {**values, **lists}

@@ -6,6 +6,8 @@ Shape letters: B batch, C channels, T latent frames, H, W latent rows and column
 S = H*W tokens in a frame, D hidden channels, L text tokens, F feed-forward channels.
 """
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from math import log
 
 import torch
@@ -122,25 +124,48 @@ class FeedForward(nn.Module):
         self.point_conv = Convolution(nn.Conv2d(mlp_size, hidden_size, 1, bias=False))
         self.t_conv = nn.Conv2d(hidden_size, hidden_size, (3, 1), padding=(1, 0), bias=False)
 
-    def forward(self, x_BTSD: Tensor, height: int) -> Tensor:
-        """Return the change of each token, (B, T, S, D)."""
+    def forward(
+        self,
+        x_BTSD: Tensor,
+        height: int,
+        chunks: Sequence[int],
+        before_B1SD: Tensor | None = None,
+        *,
+        at_once: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the change of each token, (B, T, S, D), and what the next chunk needs of it.
+
+        `chunks` are numbers of frames, T together; no frame sees one of a later chunk. `before`
+        is what an earlier call gave back: the last frame of its first chunk, (B, 1, S, D).
+        `at_once` frames, or all, are worked on together until the convolution over time.
+        """
+        portions = torch.split(x_BTSD, at_once or x_BTSD.shape[1], dim=1)
+        parts = [self._within_frames(portion, height) for portion in portions]
+        u_BTSD = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return self._over_time(u_BTSD, chunks, before_B1SD), u_BTSD[:, chunks[0] - 1 : chunks[0]]
+
+    def _within_frames(self, x_BTSD: Tensor, height: int) -> Tensor:
+        """The gated feed-forward of each frame, (B, T, S, D)."""
         inverted, depth = self.inverted_conv.conv, self.depth_conv.conv
         wide_BTSF = nnf.silu(nnf.linear(x_BTSD, inverted.weight.flatten(1), inverted.bias))
         pictures = wide_BTSF.view(-1, height, wide_BTSF.shape[2] // height, wide_BTSF.shape[3])
         seen = depth(pictures.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).reshape(wide_BTSF.shape)
-        return self._over_time(nnf.linear(silu_gate(seen), self.point_conv.conv.weight.flatten(1)))
+        return nnf.linear(silu_gate(seen), self.point_conv.conv.weight.flatten(1))
 
-    def _over_time(self, x_BTSD: Tensor) -> Tensor:
+    def _over_time(
+        self, x_BTSD: Tensor, chunks: Sequence[int], before_B1SD: Tensor | None
+    ) -> Tensor:
         """Add to each frame its temporal convolution, one product for each tap."""
         before_DD, here_DD, after_DD = self.t_conv.weight.squeeze(-1).unbind(-1)
         identity_DD = torch.eye(len(here_DD), dtype=here_DD.dtype, device=here_DD.device)
         mixed_BTSD = nnf.linear(x_BTSD, here_DD + identity_DD)
-        if x_BTSD.shape[1] == 1:
-            return mixed_BTSD
-        past_BTSD = nnf.linear(x_BTSD[:, :-1], before_DD)
-        future_BTSD = nnf.linear(x_BTSD[:, 1:], after_DD)
-        mixed_BTSD[:, 1:] += past_BTSD
-        mixed_BTSD[:, :-1] += future_BTSD
+        if before_B1SD is not None:
+            mixed_BTSD[:, :1] += nnf.linear(before_B1SD, before_DD)
+        if x_BTSD.shape[1] > 1:
+            mixed_BTSD[:, 1:] += nnf.linear(x_BTSD[:, :-1], before_DD)
+        for begin, end in pairwise((0, *accumulate(chunks))):
+            if end - begin > 1:
+                mixed_BTSD[:, begin : end - 1] += nnf.linear(x_BTSD[:, begin + 1 : end], after_DD)
         return mixed_BTSD
 
 

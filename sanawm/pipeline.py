@@ -6,22 +6,25 @@
     decoding     latents to frames, encoded into the mp4 as they come
     saving       the mp4 gets its name once it is whole
 
-On a processor everything is float32. The same request with the same number of threads on the same
-machine gives the same latents, bit for bit, whatever the caches hold. Closing the generator stops
-within a step and leaves no file behind. A run may also end early with what there is: after the step
-in hand the estimate of the clean video, which the previews show, is decoded and saved.
+A streaming model draws and decodes chunk by chunk, so that decoding goes on while it draws.
+
+On a processor everything is float32, on a graphics card bfloat16; what lies where, and how much is
+worked on at once, is as the run's plan says (`sanawm.memory_plan`). On a processor the same request
+with the same number of threads on the same machine gives the same latents, bit for bit, whatever
+the caches hold. Closing the generator stops within a step and leaves no file behind. A run may also
+end early with what there is: after the step in hand the estimate of the clean video, which the
+previews show, is decoded and saved.
 
 Shape letters: B batch, C channels, F frames, T latent frames, H, W rows and columns, L tokens,
 D text channels.
 """
 
+import logging
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,52 +32,55 @@ from torch import Tensor
 from sanawm.ai_mark import mark_of
 from sanawm.cache_keys import drawing_parts, numerics
 from sanawm.cache_policy import NO_CACHES, CachePolicy
-from sanawm.errors import SanaWMError
+from sanawm.device import best_device
 from sanawm.files import disk_shortage_as_sentence
+from sanawm.guidance import prepared_velocity
 from sanawm.inputs import InputReader
 from sanawm.latent_preview import LatentPreview
-from sanawm.model_parts import ModelParts, memory_shortage_as_sentence, open_model
+from sanawm.live_video import live_writer
+from sanawm.lora_use import LoraFiles, LoraMode
+from sanawm.memory_plan import Job, Plan
+from sanawm.model_parts import (
+    ModelParts,
+    is_memory_shortage,
+    memory_shortage_as_sentence,
+    open_model,
+)
 from sanawm.picture import Picture, read_picture
-from sanawm.progress import STAGES, Finished, Progress, Stage
+from sanawm.progress import STAGES, Finished, Progress
 from sanawm.record import make_record, tags_of
 from sanawm.request import GenerationRequest, check_request
+from sanawm.residence import Residence
+from sanawm.retagging import with_recipe
 from sanawm.run_cache import RunCaches
+from sanawm.run_log import RunLog
 from sanawm.sampling import (
-    Velocity,
-    clean_estimate,
-    denoise,
-    guided,
     pin_first_frame,
     seeded_noise,
     shifted_sigmas,
+    streamed_noise,
 )
+from sanawm.streamed_clip import stream_clip
+from sanawm.streaming import chunk_lengths, cut
 from sanawm.transformer import CameraInputs
 from sanawm.video import Frame, mp4_writer
+from sanawm.whole_clip import draw_clip
 
+Events = Progress | Finished
+Made = TypeVar("Made")
 WantsEnd = Callable[[], bool]  # whether the run shall end early with what there is
 
+logger = logging.getLogger(__name__)
 
-@dataclass(kw_only=True, slots=True)
-class RunLog:
-    """Seconds spent in each stage so far, and where the run was ended early."""
 
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    transformer_s: float = 0.0  # in the transformer alone
-    stopped_at: int | None = None  # the drawing step after which the run was asked to end
-    _since: float = field(default_factory=time.perf_counter)
+class Inputs(NamedTuple):
+    """What a clip is drawn from, as the model takes it."""
 
-    def finish(self, stage: Stage) -> None:
-        """The time since a stage was last finished belongs to this one."""
-        now = time.perf_counter()
-        self.seconds[stage] += now - self._since
-        self._since = now
-
-    @contextmanager
-    def in_transformer(self) -> Iterator[None]:
-        """Count the block's time as the transformer's."""
-        began = time.perf_counter()
-        yield
-        self.transformer_s += time.perf_counter() - began
+    text_BLD: Tensor
+    mask_BL: Tensor
+    first_BCTHW: Tensor  # latent of the first frame
+    camera: CameraInputs
+    preview: LatentPreview
 
 
 class SanaWMPipeline:
@@ -83,13 +89,30 @@ class SanaWMPipeline:
     def __init__(self, parts: ModelParts) -> None:
         self.parts = parts
         self.card = parts.card
+        self._residence = Residence(parts)
 
     @classmethod
-    def from_pretrained(cls, folder: Path, *, threads: int | None = None) -> "SanaWMPipeline":
-        """Open a model folder; `threads` holds for the whole process from here on."""
+    def from_pretrained(
+        cls,
+        folder: str | Path,
+        *,
+        threads: int | None = None,
+        loras: LoraFiles = (),
+        lora_mode: LoraMode = "merged",
+    ) -> "SanaWMPipeline":
+        """Open a model by its folder or name; `threads` holds for the whole process from here on.
+
+        `loras` are files with a weight each, beside those the model's card names.
+        """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(open_model(Path(folder)))
+        opened = open_model(Path(folder), best_device(), loras=loras, lora_mode=lora_mode)
+        return cls(opened)
+
+    def set_lora_weights(self, weights: Sequence[float]) -> None:
+        """Give LoRAs that stand apart other weights, 0 for none, without loading again."""
+        self.parts = self.parts.with_lora_weights(weights)
+        self._residence = Residence(self.parts)
 
     @torch.no_grad()
     def generate(
@@ -99,76 +122,174 @@ class SanaWMPipeline:
         *,
         wants_end: WantsEnd = lambda: False,
         caches: CachePolicy = NO_CACHES,
+        live: Path | None = None,
     ) -> Generator[Progress | Finished, None, None]:
         """Make the video `output` (an .mp4), telling every step, and at last what was made.
 
+        Of a streaming model, `live` grows while the run goes on and can be watched; whoever asked
+        for it removes it.
         `wants_end` is asked after every drawing step; where it says yes before the last one, the
         video is made of the estimate at that step.
         """
         check_request(request, self.card)
-        shortage = (
-            f"Not enough memory for {request.num_frames} frames. The prompt, the picture and the "
-            "path are kept. Try a shorter clip."
-        )
-        with memory_shortage_as_sentence(shortage), disk_shortage_as_sentence():
-            log, kept = RunLog(), RunCaches(caches, numerics(self.parts))
+        guided = request.guidance_scale != 1
+        plans = self._residence.plans(Job(num_frames=request.num_frames, guided=guided))
+        with memory_shortage_as_sentence(_shortage(request)), disk_shortage_as_sentence():
+            log, kept = RunLog(plan=plans[0]), RunCaches(caches, numerics(self.parts))
             kept.trim()
+            self.parts.machine.forget_peak()
+            self._residence.settle(log.plan)
             picture = read_picture(request.image, self.card)
             log.finish("first_frame")
-            latents_BCTHW = yield from self._latents(request, picture, kept, wants_end, log)
-            record = make_record(
-                request,
-                self.parts,
-                image_sha256=picture.sha256,
-                caches=kept.report(),
-                stopped_at=log.stopped_at,
+            deciding = drawing_parts(self.parts, request, picture)
+            found = kept.recall("stage1", deciding)
+            if found is not None:
+                latents_BCTHW = found["latents"]
+                yield from self._skip_drawing(request, picture, latents_BCTHW, kept, log)
+            else:
+                inputs = yield from self._read(request, picture, InputReader(self.parts, kept), log)
+                if self.card.streaming:
+                    files = output, live
+                    yield from self._within_memory(
+                        plans,
+                        log,
+                        lambda: self._stream(request, picture, inputs, files, kept, wants_end, log),
+                    )
+                    return
+                latents_BCTHW = yield from self._within_memory(
+                    plans, log, lambda: self._draw_anew(request, inputs, wants_end, log)
+                )
+                if log.stopped_at is None:
+                    kept.keep("stage1", deciding, {"latents": latents_BCTHW}, log.transformer_s)
+            record = yield from self._within_memory(
+                plans,
+                log,
+                lambda: self._save(
+                    latents_BCTHW, output, self._record(request, picture, kept, log), log
+                ),
             )
-            yield from self._save(latents_BCTHW, output, record, log)
         yield Finished(video=output, latents=latents_BCTHW, timings=log.seconds, record=record)
 
-    def _latents(
+    def _within_memory(
         self,
-        request: GenerationRequest,
-        picture: Picture,
-        caches: RunCaches,
-        wants_end: WantsEnd,
+        plans: Sequence[Plan],
         log: RunLog,
-    ) -> Generator[Progress, None, Tensor]:
-        """Latents of the whole clip, kept or drawn; what ended early is never kept."""
-        deciding = drawing_parts(self.parts, request, picture)
-        found = caches.recall("stage1", deciding)
-        if found is not None:
-            yield from self._skip_drawing(request, picture, found["latents"], caches, log)
-            return found["latents"]
-        inputs = InputReader(self.parts, caches)
-        latents_BCTHW = yield from self._draw_anew(request, picture, inputs, wants_end, log)
-        if log.stopped_at is None:
-            caches.keep("stage1", deciding, {"latents": latents_BCTHW}, log.transformer_s)
-        return latents_BCTHW
+        make: Callable[[], Generator[Events, None, Made]],
+    ) -> Generator[Events, None, Made]:
+        """Make something; where memory runs out, once more by the next plan that takes less."""
+        try:
+            return (yield from make())
+        except (MemoryError, RuntimeError) as error:
+            smaller = [plan for plan in plans if plan.peak_bytes < log.plan.peak_bytes]
+            if log.retried or not smaller or not is_memory_shortage(error):
+                raise
+            logger.warning("memory ran out with the plan “%s”: %s", log.plan.words, error)
+        log.retried, log.plan = True, smaller[0]
+        self._residence.settle(log.plan)
+        return (yield from make())
+
+    def _record(
+        self, request: GenerationRequest, picture: Picture, kept: RunCaches, log: RunLog
+    ) -> dict[str, Any]:
+        return make_record(
+            request,
+            self.parts,
+            image_sha256=picture.sha256,
+            caches=kept.report(),
+            log=log,
+        )
+
+    def _read(
+        self, request: GenerationRequest, picture: Picture, reader: InputReader, log: RunLog
+    ) -> Generator[Progress, None, Inputs]:
+        """Read prompt, first frame and camera."""
+        yield Progress(stage="prompt", step=0, total=1)
+        with self._residence.at_work(self.parts.text_encoder):
+            texts = reader.texts(request)
+        log.finish("prompt")
+        yield Progress(stage="prompt", step=1, total=1, savings=reader.caches.savings)
+        yield Progress(stage="first_frame", step=0, total=1)
+        with self._residence.at_work(self.parts.autoencoder):
+            first_BCTHW = reader.first_latent(picture)
+        log.finish("first_frame")
+        yield Progress(stage="first_frame", step=1, total=1, savings=reader.caches.savings)
+        preview = LatentPreview(first_BCTHW, picture.pixels_BCFHW[:, :, 0])
+        camera = CameraInputs(*map(self._here, reader.camera(request, picture)))
+        text_BLD, mask_BL, first_BCTHW = map(self._here, (*texts, first_BCTHW))
+        return Inputs(text_BLD, mask_BL, first_BCTHW, camera, preview)
+
+    def _here(self, tensor: Tensor) -> Tensor:
+        """A tensor where the transformer draws."""
+        return tensor.to(self.parts.machine.device)
 
     def _draw_anew(
+        self, request: GenerationRequest, inputs: Inputs, wants_end: WantsEnd, log: RunLog
+    ) -> Generator[Progress, None, Tensor]:
+        """Latents of the whole clip at once."""
+        with log.in_transformer():
+            velocity = prepared_velocity(
+                self.parts.transformer,
+                (inputs.text_BLD, inputs.mask_BL),
+                inputs.camera,
+                self._shape(request)[2:],
+                log.plan,
+                request.guidance_scale,
+            )
+        noise_BCTHW = self._here(seeded_noise(request.seed, self._shape(request)))
+        start_BCTHW = pin_first_frame(noise_BCTHW, inputs.first_BCTHW)
+        sigmas = shifted_sigmas(request.num_inference_steps, self.card.shift)
+        steps = draw_clip(velocity, start_BCTHW, sigmas, inputs.preview, wants_end, log)
+        return (yield from steps).cpu()
+
+    def _stream(
         self,
         request: GenerationRequest,
         picture: Picture,
-        inputs: InputReader,
+        inputs: Inputs,
+        files: tuple[Path, Path | None],
+        kept: RunCaches,
         wants_end: WantsEnd,
         log: RunLog,
-    ) -> Generator[Progress, None, Tensor]:
-        """Read prompt, first frame and camera, and draw under them."""
-        yield Progress(stage="prompt", step=0, total=1)
-        text_BLD, mask_BL = inputs.texts(request)
-        log.finish("prompt")
-        yield Progress(stage="prompt", step=1, total=1, savings=inputs.caches.savings)
-        yield Progress(stage="first_frame", step=0, total=1)
-        first_BCTHW = inputs.first_latent(picture)
-        log.finish("first_frame")
-        yield Progress(stage="first_frame", step=1, total=1, savings=inputs.caches.savings)
-        camera = inputs.camera(request, picture)
-        with log.in_transformer():
-            velocity = self._prepare(request, text_BLD, mask_BL, camera)
-        preview = LatentPreview(first_BCTHW, picture.pixels_BCFHW[:, :, 0])
-        start_BCTHW = self._start(request, first_BCTHW)
-        return (yield from self._draw(request, velocity, start_BCTHW, preview, wants_end, log))
+    ) -> Generator[Events, None, None]:
+        """Draw, decode and encode chunk by chunk; how long the video is shows at the end."""
+        noise_BCTHW = self._here(streamed_noise(request.seed, self._shape(request)))
+        start_BCTHW = pin_first_frame(noise_BCTHW, inputs.first_BCTHW)
+        chunks = list(cut(start_BCTHW, inputs.camera, chunk_lengths(start_BCTHW.shape[2])))
+        mark = mark_of(self.card.title, time.time())
+        output, live = files
+        drawn = output.with_name(f".{output.name}.drawn.part")
+        try:
+            with (
+                self._residence.at_work(self.parts.autoencoder),
+                mp4_writer(drawn, self.card.fps, {}, mark) as writer,
+                live_writer(live, self.card.fps) as shown,
+            ):
+
+                def write(video_BCFHW: Tensor) -> None:
+                    for frame_HWC in frames_of(video_BCFHW):
+                        writer.add(frame_HWC)
+                        if shown is not None:
+                            shown.add(frame_HWC)
+
+                text = self.parts.transformer.read(inputs.text_BLD, inputs.mask_BL)
+                latents_BCTHW = yield from stream_clip(
+                    self.parts, text, chunks, inputs.preview, write, wants_end, log
+                )
+                made = writer.num_frames
+            yield Progress(stage="decoding", step=made, total=made)
+            yield Progress(stage="saving", step=0, total=1)
+            path = request.camera_path.first(made)
+            made_request = replace(request, num_frames=made, camera_path=path)
+            if made == request.num_frames:
+                deciding = drawing_parts(self.parts, request, picture)
+                kept.keep("stage1", deciding, {"latents": latents_BCTHW}, log.transformer_s)
+            record = self._record(made_request, picture, kept, log)
+            with_recipe(drawn, output, tags_of(record), mark_of(self.card.title, record["made_at"]))
+        finally:
+            drawn.unlink(missing_ok=True)
+        log.finish("saving")
+        yield Progress(stage="saving", step=1, total=1)
+        yield Finished(video=output, latents=latents_BCTHW, timings=log.seconds, record=record)
 
     def _skip_drawing(
         self,
@@ -190,70 +311,38 @@ class SanaWMPipeline:
         log.finish("drawing")
         yield Progress(stage="drawing", step=total, total=total, preview=webp)
 
-    def _prepare(
-        self, request: GenerationRequest, text_BLD: Tensor, mask_BL: Tensor, camera: CameraInputs
-    ) -> Velocity:
-        """The transformer under this run's conditions, which are computed here, once."""
-        batch = len(text_BLD)
-        grid = (self.card.num_latent_frames(request.num_frames), *self.card.latent_size)
-        camera = CameraInputs(*(tensor.expand(batch, *tensor.shape[1:]) for tensor in camera))
-        conditions = self.parts.transformer.prepare(text_BLD, mask_BL, camera, grid)
-
-        def velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
-            return self.parts.transformer.step(latents_BCTHW, timestep_BT, conditions)
-
-        return velocity if batch == 1 else guided(velocity, request.guidance_scale)
-
-    def _start(self, request: GenerationRequest, first_BCTHW: Tensor) -> Tensor:
-        """The seed's noise, behind the first frame."""
+    def _shape(self, request: GenerationRequest) -> tuple[int, int, int, int, int]:
+        """Of the clip's latents, (1, C, T, H, W)."""
         num_frames = self.card.num_latent_frames(request.num_frames)
-        shape = (1, self.card.latent_channels, num_frames, *self.card.latent_size)
-        return pin_first_frame(seeded_noise(request.seed, shape), first_BCTHW)
-
-    def _draw(
-        self,
-        request: GenerationRequest,
-        velocity: Velocity,
-        latents_BCTHW: Tensor,
-        preview: LatentPreview,
-        wants_end: WantsEnd,
-        log: RunLog,
-    ) -> Generator[Progress, None, Tensor]:
-        """From noise to the clip's latents, or to the estimate of them where it ends early."""
-        total = request.num_inference_steps
-        yield Progress(stage="drawing", step=0, total=total)
-        sigmas = shifted_sigmas(total, self.card.shift)
-        steps = denoise(velocity, latents_BCTHW, sigmas)
-        for step, levels in enumerate(pairwise(sigmas.tolist()), start=1):
-            with log.in_transformer():
-                after_BCTHW = next(steps)
-            check_finite(after_BCTHW, step)
-            clean_BCTHW = clean_estimate(latents_BCTHW, after_BCTHW, *levels)
-            latents_BCTHW, webp = after_BCTHW, preview.webp(clean_BCTHW)
-            yield Progress(stage="drawing", step=step, total=total, preview=webp)
-            if step < total and wants_end():
-                latents_BCTHW, log.stopped_at = clean_BCTHW, step
-                break
-        log.finish("drawing")
-        return latents_BCTHW
+        return (1, self.card.latent_channels, num_frames, *self.card.latent_size)
 
     def _save(
         self, latents_BCTHW: Tensor, output: Path, record: dict[str, Any], log: RunLog
-    ) -> Iterator[Progress]:
-        """Decode and encode, some frames at a time, then name the file."""
-        stride = self.parts.autoencoder.temporal_stride
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """Decode and encode, some frames at a time, then name the file; gives back the record."""
+        stride, autoencoder = self.parts.autoencoder.temporal_stride, self.parts.autoencoder
         total = 1 + stride * (latents_BCTHW.shape[2] - 1)
         mark = mark_of(self.card.title, record["made_at"])
         with mp4_writer(output, self.card.fps, tags_of(record), mark) as writer:
             yield Progress(stage="decoding", step=0, total=total)
-            for video_BCFHW in self.parts.autoencoder.decode_stream(latents_BCTHW):
-                for frame_HWC in frames_of(video_BCFHW):
-                    writer.add(frame_HWC)
-                yield Progress(stage="decoding", step=writer.num_frames, total=total)
+            with self._residence.at_work(autoencoder):
+                for video_BCFHW in autoencoder.decode_stream(latents_BCTHW):
+                    for frame_HWC in frames_of(video_BCFHW):
+                        writer.add(frame_HWC)
+                    yield Progress(stage="decoding", step=writer.num_frames, total=total)
             log.finish("decoding")
             yield Progress(stage="saving", step=0, total=1)
         log.finish("saving")
         yield Progress(stage="saving", step=1, total=1)
+        return record
+
+
+def _shortage(request: GenerationRequest) -> str:
+    """What to do where memory ran out after all, by a smaller plan, too."""
+    return (
+        f"Not enough memory for {request.num_frames} frames. The prompt, the picture and the path "
+        "are kept. Try a shorter clip."
+    )
 
 
 def frames_of(video_BCFHW: Tensor) -> Iterator[Frame]:
@@ -261,12 +350,3 @@ def frames_of(video_BCFHW: Tensor) -> Iterator[Frame]:
     scaled_BCFHW = ((video_BCFHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     for frame_CHW in scaled_BCFHW[0].unbind(1):
         yield frame_CHW.permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def check_finite(latents_BCTHW: Tensor, step: int) -> None:
-    """Stop where the numbers broke, rather than save a black video."""
-    if not torch.isfinite(latents_BCTHW).all():
-        raise SanaWMError(
-            f"The picture broke in drawing step {step}: the numbers went out of range. Try other "
-            "settings, such as less guidance; if it happens again, the model's weights are damaged."
-        )

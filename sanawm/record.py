@@ -13,6 +13,7 @@ from typing import Any
 from sanawm.cache_keys import numerics
 from sanawm.model_parts import ModelParts
 from sanawm.request import GenerationRequest
+from sanawm.run_log import RunLog
 from sanawm.video import MAX_TAG_BYTES
 
 SCHEMA = "wanderbook.run/1"
@@ -24,28 +25,38 @@ def make_record(
     *,
     image_sha256: str,
     caches: dict[str, dict[str, Any]],
-    stopped_at: int | None,
+    log: RunLog,
 ) -> dict[str, Any]:
     """The record of one run.
 
     `caches` says for each kind of kept results that was asked whether all was there, and the
     seconds saved. `stopped_at` is the drawing step after which the run was ended and kept; None
-    where all steps were made. A picture is known by its name and content: where it lay on
-    someone's disk is nobody's business.
+    where all steps were made. A fetched model tells the repositories it is from. A picture is known
+    by its name and content: where it lay on someone's disk is nobody's business.
     """
-    card, precision = parts.card, str(parts.dtype).removeprefix("torch.")
+    card, plan = parts.card, log.plan.words
     computing = numerics(parts)
+    model: dict[str, Any] = {
+        "name": card.name,
+        "title": card.title,
+        "revision": parts.revision,
+        "loras": [lora.to_dict() for lora in parts.loras],
+    }
+    if parts.sources:
+        model["source"] = list(parts.sources)
     picture = {"image": request.image.name, "image_sha256": image_sha256}
     return {
         "schema": SCHEMA,
         "request": request.to_dict() | picture,
-        "model": {"name": card.name, "title": card.title, "revision": parts.revision},
+        "model": model,
         "made_at": time.time(),
         "fps": card.fps,
         "native_size": [card.width, card.height],
-        "device": parts.device_name,
-        "precision": precision,
-        "plan": precision if request.guidance_scale == 1 else f"{precision}, guided",
+        "device": parts.machine.name,
+        "precision": parts.machine.precision,
+        "plan": plan if request.guidance_scale == 1 else f"{plan}, guided",
+        "predicted_bytes": log.plan.peak_bytes,
+        "peak_bytes": parts.machine.peak_bytes(),
         "threads": computing["threads"],
         "processor": " ".join(computing["processor"]),
         "versions": {
@@ -55,7 +66,7 @@ def make_record(
         },
         "code": computing["code"],
         "caches": caches,
-        "stopped_at": stopped_at,
+        "stopped_at": log.stopped_at,
     }
 
 

@@ -13,6 +13,7 @@ Record = dict[str, Any]
 ENVIRONMENT = (  # where in a record, and the sentence about it
     (("model", "title"), "The model was {0}, now it is {1}."),
     (("model", "revision"), "The model's files have changed: {0} then, {1} now."),
+    (("model", "loras"), "The LoRA files were {0}, now they are {1}."),
     (("device",), "It ran on {0}, now on {1}."),
     (("processor",), "The processor was {0}, now it is {1}."),
     (("threads",), "It ran with {0}, now with {1}."),
@@ -75,7 +76,20 @@ def _at(record: Record, place: tuple[str, ...]) -> Any:
 def _words(place: tuple[str, ...], value: Any) -> str:
     if place == ("threads",):
         return "1 thread" if value == 1 else f"{value} threads"
+    if place == ("model", "loras"):
+        return _loras(value)
     return str(value)[:SHOWN] if place == ("model", "revision") else str(value)
+
+
+def _loras(value: Any) -> str:
+    """Names, weights and contents; the record may come from another program."""
+    loras = [lora for lora in value if isinstance(lora, dict)] if isinstance(value, list) else []
+    return ", ".join(_lora(lora) for lora in loras) or "none"
+
+
+def _lora(lora: Record) -> str:
+    name, weight, content = (str(lora.get(key, "?")) for key in ("name", "weight", "sha256"))
+    return f"{name} × {weight} ({content[:SHOWN]})"
 
 
 def _without_threads(device: Any) -> str:

@@ -61,6 +61,22 @@ def check_request(request: GenerationRequest, card: ModelCard) -> None:
     check_seed(request.seed)
     check_steps(request.num_inference_steps)
     check_guidance(request.guidance_scale)
+    check_streaming(request, card)
+
+
+def check_streaming(request: GenerationRequest, card: ModelCard) -> None:
+    """A few-step model was trained for its own steps, and without guidance."""
+    if not card.streaming:
+        return
+    if request.num_inference_steps != len(card.sigmas):
+        raise InvalidRequestError(
+            f"{card.title} draws each part in {len(card.sigmas)} steps; set that many.",
+            field="steps",
+        )
+    if request.guidance_scale != 1:
+        raise InvalidRequestError(
+            f"{card.title} was made to draw without guidance; set it to 1.", field="guidance"
+        )
 
 
 def check_image(image: Path) -> None:
@@ -89,8 +105,11 @@ def check_prompt(prompt: str, name: str = "prompt") -> None:
 
 
 def check_length(num_frames: int, card: ModelCard) -> None:
-    """Only the lengths on the card were tried, so only they are offered."""
-    if not _is_whole(num_frames) or num_frames not in card.lengths:
+    """Only the lengths on the card were tried; a streaming model may stop on the way to one."""
+    if _is_whole(num_frames) and num_frames in card.lengths:
+        return
+    on_the_way = card.streaming and _is_whole(num_frames) and 1 < num_frames < card.lengths[-1]
+    if not on_the_way or (num_frames - 1) % card.clip_stride:
         *most, last = map(str, card.lengths)
         offered = f"{', '.join(most)} or {last}" if most else last
         raise InvalidRequestError(

@@ -22,19 +22,26 @@ def axis_pairs(channels: int) -> tuple[int, int, int]:
 
 
 def rotations(
-    grid: tuple[int, int, int], pairs: tuple[int, int, int], head_dim: int, like: Tensor
+    grid: tuple[int, int, int],
+    pairs: tuple[int, int, int],
+    head_dim: int,
+    like: Tensor,
+    first_frame: int = 0,
 ) -> Tensor:
     """Unit complex numbers that turn the pairs of each token, (T, S, 1, R).
 
     Each axis takes its first `pairs` of the frequencies that a head of `head_dim` has; dtype
-    (at least complex64) and device follow `like`.
+    (at least complex64) and device follow `like`. The grid's first frame is the clip's
+    `first_frame`.
     """
     axes = []
     for axis, (length, count, total) in enumerate(
         zip(grid, pairs, axis_pairs(head_dim), strict=True)
     ):
         exponents = torch.arange(count, dtype=torch.float64) / max(total, 1)
-        angles = torch.outer(torch.arange(length, dtype=torch.float64), _BASE**-exponents)
+        begin = first_frame if axis == 0 else 0
+        places = torch.arange(begin, begin + length, dtype=torch.float64)
+        angles = torch.outer(places, _BASE**-exponents)
         shape = [1, 1, 1, count]
         shape[axis] = length
         axes.append(angles.view(shape).expand(*grid, count))

@@ -52,6 +52,14 @@ def seeded_noise(seed: int, shape: Sequence[int]) -> Tensor:
     return torch.randn(tuple(shape), generator=torch.Generator("cpu").manual_seed(seed))
 
 
+def streamed_noise(seed: int, shape: Sequence[int]) -> Tensor:
+    """Noise (B, C, T, H, W) drawn frame by frame: a longer clip begins with a shorter one's."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    batch, channels, num_frames, *grid = shape
+    frames = [torch.randn(batch, channels, *grid, generator=generator) for _ in range(num_frames)]
+    return torch.stack(frames, dim=2)
+
+
 def pin_first_frame(noise_BCTHW: Tensor, first_BCTHW: Tensor) -> Tensor:
     """Where the sampler starts: noise, with the first frame's latent in its place."""
     return torch.cat((first_BCTHW.to(noise_BCTHW), noise_BCTHW[:, :, PINNED_FRAMES:]), dim=2)
@@ -62,7 +70,18 @@ def guided(velocity: Velocity, guidance_scale: float) -> Velocity:
 
     def guided_velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
         both_BCTHW = velocity(torch.cat((latents_BCTHW,) * 2), torch.cat((timestep_BT,) * 2))
-        negative_BCTHW, positive_BCTHW = both_BCTHW.chunk(2)
+        negative_BCTHW, positive_BCTHW = both_BCTHW.float().chunk(2)
+        return negative_BCTHW + guidance_scale * (positive_BCTHW - negative_BCTHW)
+
+    return guided_velocity
+
+
+def guided_apart(negative: Velocity, positive: Velocity, guidance_scale: float) -> Velocity:
+    """The same from two velocities one after the other, in half the memory."""
+
+    def guided_velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
+        negative_BCTHW = negative(latents_BCTHW, timestep_BT).float()
+        positive_BCTHW = positive(latents_BCTHW, timestep_BT).float()
         return negative_BCTHW + guidance_scale * (positive_BCTHW - negative_BCTHW)
 
     return guided_velocity
@@ -72,10 +91,24 @@ def denoise(velocity: Velocity, latents_BCTHW: Tensor, sigmas: Tensor) -> Iterat
     """Yield the latents after every step, so a caller may show progress or stop early."""
     for sigma, sigma_next in pairwise(sigmas):
         timestep_BT = frame_timesteps(latents_BCTHW, sigma)
-        step = (sigma_next - sigma) * velocity(latents_BCTHW, timestep_BT).float()
-        step[:, :, :PINNED_FRAMES] = 0
-        latents_BCTHW = (latents_BCTHW.float() + step).to(latents_BCTHW.dtype)
+        latents_BCTHW = euler_step(
+            latents_BCTHW, velocity(latents_BCTHW, timestep_BT), sigma, sigma_next
+        )
         yield latents_BCTHW
+
+
+def euler_step(
+    latents_BCTHW: Tensor,
+    velocity_BCTHW: Tensor,
+    sigma: Tensor,
+    sigma_next: Tensor,
+    *,
+    num_pinned: int = PINNED_FRAMES,
+) -> Tensor:
+    """The latents at the next level, computed in float32; pinned frames stay as they are."""
+    step_BCTHW = (sigma_next - sigma) * velocity_BCTHW.float()
+    step_BCTHW[:, :, :num_pinned] = 0
+    return (latents_BCTHW.float() + step_BCTHW).to(latents_BCTHW.dtype)
 
 
 def frame_timesteps(latents_BCTHW: Tensor, sigma: Tensor) -> Tensor:

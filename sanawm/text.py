@@ -73,17 +73,33 @@ def token_window(
 class TextEncoder:
     """Tokenizer and Gemma-2 of one model folder; the encoder is loaded when first needed."""
 
-    def __init__(self, folder: Path, *, chi_prompt: str, text_length: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        chi_prompt: str,
+        text_length: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.folder = folder
         self.chi_prompt = chi_prompt
         self.text_length = text_length
         self.tokenizer = load_tokenizer(folder)
+        self._dtype = dtype
+        self._device = torch.device("cpu")
         self._model: Any = None
 
     def open(self) -> None:
         """Read the encoder's weights, where that has not been done."""
         if self._model is None:
-            self._model = load_text_encoder(self.folder)
+            self._model = load_text_encoder(self.folder, dtype=self._dtype)
+        self._model.to(self._device)
+
+    def move(self, device: torch.device) -> None:
+        """Go to a device: away at once, there when it is needed."""
+        self._device = device
+        if self._model is not None and device.type == "cpu":
+            self._model.to(device)
 
     def encode(self, prompt: str, *, negative: bool = False) -> Tensor:
         """Embeddings (1, L, D) of the tokens the transformer sees, all of them valid; float32."""
@@ -101,11 +117,11 @@ class TextEncoder:
         self.open()
         ids = torch.tensor([window.ids], device=self._model.device)
         states_BLD: Tensor = self._model(input_ids=ids, use_cache=False).last_hidden_state
-        return states_BLD[:, window.positions].float()
+        return states_BLD[:, window.positions].float().cpu()
 
 
-def load_text_encoder(folder: Path) -> Any:
-    """The `Gemma2Model` of a model folder, in float32.
+def load_text_encoder(folder: Path, *, dtype: torch.dtype = torch.float32) -> Any:
+    """The `Gemma2Model` of a model folder, on the processor.
 
     Attention is the plain one: only it has Gemma-2's soft cap on the logits.
     """
@@ -117,7 +133,7 @@ def load_text_encoder(folder: Path) -> Any:
     try:
         model, report = Gemma2Model.from_pretrained(
             path,
-            dtype=torch.float32,
+            dtype=dtype,
             attn_implementation="eager",
             local_files_only=True,
             ignore_mismatched_sizes=True,  # reported below instead of raised in a table

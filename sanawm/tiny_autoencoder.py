@@ -153,9 +153,13 @@ class TinyVideoAutoencoder(nn.Module):
         """Channels of a latent cell."""
         return self.config.latent_channels
 
+    def move(self, device: torch.device) -> None:
+        """Go to a device."""
+        self.to(device)
+
     def encode(self, video_BCFHW: Tensor) -> Tensor:
         """Normalised latents (B, C, T, H/8, W/8) of a video of 1 + stride·n frames."""
-        latents_BCTHW = self.encode_raw(video_BCFHW)
+        latents_BCTHW = self.encode_raw(video_BCFHW.to(self.latents_mean))
         return (latents_BCTHW - _per_channel(self.latents_mean)) / _per_channel(self.latents_std)
 
     def decode(self, latents_BCTHW: Tensor) -> Tensor:
@@ -171,6 +175,7 @@ class TinyVideoAutoencoder(nn.Module):
         `state` is None at the start of a clip, where the first latent frame gives one frame.
         Any split of a clip gives the frames of the whole.
         """
+        latents_BCTHW = latents_BCTHW.to(self.latents_mean)
         raw_BCTHW = latents_BCTHW * _per_channel(self.latents_std) + _per_channel(self.latents_mean)
         video_BCFHW, state = self.decode_raw(raw_BCTHW, state)
         return video_BCFHW.clamp(-1, 1), state

@@ -35,8 +35,11 @@ class RayMap:
         wide_BTSNK = x_BTSNK.to(torch.promote_types(x_BTSNK.dtype, torch.float32))
         placed_BTSNK, turned_BTSNK = wide_BTSNK.chunk(2, dim=-1)
         num_matrices, width, _ = self.matrix_PGG.shape
+        width = gcd(
+            width, placed_BTSNK[0, 0, 0].numel()
+        )  # of fewer heads: a corner repeats as well
         placed_PXG = placed_BTSNK.reshape(num_matrices, -1, width)
-        placed = torch.bmm(placed_PXG, self.matrix_PGG).view(placed_BTSNK.shape)
+        placed = torch.bmm(placed_PXG, self.matrix_PGG[:, :width, :width]).view(placed_BTSNK.shape)
         return torch.cat((placed, rotate(turned_BTSNK, self.rotation_TS1R)), dim=-1)
 
     def rows(self, count: int) -> "RayMap":
@@ -61,12 +64,21 @@ class RayFrames:
 
 
 def ray_frames(
-    raymap_BT20: Tensor, grid: tuple[int, int, int], num_heads: int, head_dim: int
+    raymap_BT20: Tensor,
+    grid: tuple[int, int, int],
+    num_heads: int,
+    head_dim: int,
+    first_frame: int = 0,
 ) -> RayFrames:
-    """Prepare the maps of a camera path, once for all blocks and steps."""
+    """Prepare the maps of a camera path, once for all blocks and steps.
+
+    `first_frame` is where the grid begins in the clip.
+    """
     _, height, width = grid
     world_to_ray_BTS44 = world_to_ray(raymap_BT20, height, width)
-    rotation = rotations(grid, axis_pairs(head_dim // 2), head_dim, like=raymap_BT20)
+    rotation = rotations(
+        grid, axis_pairs(head_dim // 2), head_dim, like=raymap_BT20, first_frame=first_frame
+    )
     repeat = gcd(num_heads * head_dim // 8, 4)  # products of 16 columns run faster than of 4
 
     def ray_map(matrix_BTS44: Tensor, rotation_TS1R: Tensor) -> RayMap:

@@ -50,10 +50,7 @@ class Mp4Writer:
     def __init__(self, path: Path, fps: float, tags: dict[str, Any], mark: dict[str, str]) -> None:
         self._path = path
         self._fps = Fraction(fps).limit_denominator(1001)
-        text = json.dumps(tags, ensure_ascii=False)
-        if len(text.encode()) > MAX_TAG_BYTES:
-            raise ValueError(f"tags take {len(text.encode())} bytes, over {MAX_TAG_BYTES}")
-        self._metadata = mark | dict.fromkeys(TAG_NAMES, text)
+        self._metadata = metadata_of(tags, mark)
         self._container = av.open(str(path), "w", format="mp4", options=MUXER_OPTIONS)
         self._container.metadata.update(self._metadata)
         self._stream: Any = None
@@ -63,16 +60,9 @@ class Mp4Writer:
         """Encode one more frame; all must have the size of the first."""
         picture_HWC = even_sides(enlarge_small(frame_HWC))
         if self._stream is None:
-            self._stream = self._open_stream(*picture_HWC.shape[:2])
-        frame = av.VideoFrame.from_ndarray(picture_HWC, format="rgb24").reformat(
-            format="yuv420p",
-            src_colorspace="ITU709",
-            dst_colorspace="ITU709",
-            src_color_range="JPEG",
-            dst_color_range="MPEG",
-        )
-        frame.pts = self.num_frames
-        self._container.mux(self._stream.encode(frame))
+            size = picture_HWC.shape[:2]
+            self._stream = open_h264(self._container, self._fps, size, ENCODER_OPTIONS)
+        self._container.mux(self._stream.encode(frame_to_encode(picture_HWC, self.num_frames)))
         self.num_frames += 1
 
     def finish(self) -> None:
@@ -88,14 +78,29 @@ class Mp4Writer:
         """Let go of the file, whole or not."""
         self._container.close()
 
-    def _open_stream(self, height: int, width: int) -> Any:
-        stream = self._container.add_stream("libx264", rate=self._fps, options=ENCODER_OPTIONS)
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        codec = stream.codec_context
-        codec.color_primaries = codec.color_trc = codec.colorspace = BT709
-        codec.color_range = LIMITED_RANGE
-        codec.gop_size = max(1, round(self._fps))
-        return stream
+
+def open_h264(container: Any, fps: Fraction, size: tuple[int, ...], options: dict[str, str]) -> Any:
+    """A stream for pictures of this size (rows, columns), with a whole one every second."""
+    stream = container.add_stream("libx264", rate=fps, options=options)
+    (stream.height, stream.width), stream.pix_fmt = size, "yuv420p"
+    codec = stream.codec_context
+    codec.color_primaries = codec.color_trc = codec.colorspace = BT709
+    codec.color_range = LIMITED_RANGE
+    codec.gop_size = max(1, round(fps))
+    return stream
+
+
+def frame_to_encode(picture_HWC: Frame, number: int) -> Any:
+    """One picture with even sides as the encoder takes it."""
+    frame = av.VideoFrame.from_ndarray(picture_HWC, format="rgb24").reformat(
+        format="yuv420p",
+        src_colorspace="ITU709",
+        dst_colorspace="ITU709",
+        src_color_range="JPEG",
+        dst_color_range="MPEG",
+    )
+    frame.pts = number
+    return frame
 
 
 @contextmanager
@@ -126,6 +131,14 @@ def write_mp4(
     with mp4_writer(path, fps, tags, mark) as writer:
         for frame_HWC in frames:
             writer.add(frame_HWC)
+
+
+def metadata_of(tags: dict[str, Any], mark: dict[str, str]) -> dict[str, str]:
+    """Everything a file says of itself: its recipe, and that a model made it."""
+    text = json.dumps(tags, ensure_ascii=False)
+    if len(text.encode()) > MAX_TAG_BYTES:
+        raise ValueError(f"tags take {len(text.encode())} bytes, over {MAX_TAG_BYTES}")
+    return mark | dict.fromkeys(TAG_NAMES, text)
 
 
 def read_tags(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class LightRunner:
     """Waits at every step and draws nothing."""
 
     device = "none"
+    machine = {}
 
     def __init__(self, model_folder: Path, *, cache_folder: Path, threads: int) -> None:
         pass

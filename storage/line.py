@@ -28,6 +28,7 @@ class Place:
     guided: bool  # each step predicts twice
     stage: str
     step: int
+    total: int  # steps of its stage; of drawing more than `steps`, where it is drawn in parts
     started_at: float | None
     timings: dict[str, float]  # seconds of the stages behind it
     wish: str  # what a person asked of it while it is being made: "", cancel, keep
@@ -51,6 +52,7 @@ def places(session: Session) -> list[Place]:
         Run.guidance_scale > 1,
         Run.stage,
         Run.step,
+        Run.total,
         Run.started_at,
         Run.timings,
         Job.wish,

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sanawm.errors import InvalidRequestError
+from sanawm.memory_plan import Job
 from sanawm.request import check_length
 from storage import runs as rows
 from storage.database import Database
@@ -29,6 +30,7 @@ from studio.media import MediaKeys
 from studio.models import ModelShelf
 from studio.open_links import OpenLinks
 from studio.pace import Line, Pace
+from studio.preflight import Machine, memory_of, seconds_of
 from studio.run_views import RunPresenter
 from studio.views import Draft, EstimateView, LineView, Relation, RunView, StatusView
 from studio.workbench import read_worker
@@ -132,13 +134,16 @@ class Desk:
             return rev, self._views(session, found[::-1])
 
     def estimate(self, draft: Draft) -> EstimateView:
-        """How long the draft would take, learned from past runs."""
-        guided, card = draft.guidance_scale > 1, self._shelf.find(draft.model).card
-        check_length(draft.num_frames, card)
+        """How long the draft would take, learned from past runs, and in how much memory."""
+        model, steps = self._shelf.find(draft.model), draft.num_inference_steps
+        job = Job(num_frames=draft.num_frames, guided=draft.guidance_scale > 1)
+        check_length(job.num_frames, model.card)
         with self._everything.read() as session:
-            speed = self._pace.speed(session, card.name, draft.num_frames, guided=guided)
-            seconds = speed.total_s(draft.num_inference_steps) if speed else None
-            return describe(seconds, self._line(session).wait_s)
+            speed = self._pace.speed(session, model.card.name, job.num_frames, guided=job.guided)
+            machine, wait_s = Machine.told_by(read_worker(session)), self._line(session).wait_s
+        seconds = speed.total_s(steps) if speed else seconds_of(model, job, steps, machine)
+        memory = memory_of(model, job, machine)
+        return describe(seconds, wait_s, measured=speed is not None, memory=memory)
 
     # ---- new runs
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sanawm.card import CARD_FILE, ModelCard
 from sanawm.errors import ModelFilesMissingError
-from sanawm.model_folder import WEIGHT_PARTS, check_model_folder
+from sanawm.model_folder import WEIGHT_PARTS, check_model_folder, fetched_folders
 from storage.database import Database
 from storage.disk_use import measure_below
 from storage.files import leftovers
@@ -45,13 +45,14 @@ def _models(settings: Settings) -> list[str]:
     folders = [settings.model_folder]
     for shelf in (BUNDLED_MODELS, settings.data_folder / "models"):
         folders += sorted(card.parent for card in shelf.glob(f"*/{CARD_FILE}"))
+    folders += fetched_folders()
     return [finding for folder in dict.fromkeys(folders) for finding in _model(folder)]
 
 
 def _model(folder: Path) -> list[str]:
     try:
-        ModelCard.load(folder)
         check_model_folder(folder)
+        ModelCard.load(folder)
     except (ModelFilesMissingError, OSError) as error:
         return [f"{error} {AGAIN}"]
     weights = [file for part in WEIGHT_PARTS for file in (folder / part).glob("*.safetensors")]

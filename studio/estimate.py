@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.tables import Run
-from studio.views import EstimateView
+from studio.views import EstimateView, MemoryView
 
 NEWEST_WEIGHT = 0.4
 BEFORE, AFTER = ("prompt", "first_frame"), ("decoding", "saving")
@@ -61,18 +61,29 @@ def learn_speed(past: Sequence[Run], num_frames: int, *, guided: bool) -> Speed 
     )
 
 
-def describe(seconds: float | None, wait_s: float | None) -> EstimateView:
+def describe(
+    seconds: float | None,
+    wait_s: float | None,
+    *,
+    measured: bool = True,
+    memory: MemoryView | None = None,
+) -> EstimateView:
     """The sentence over the Generate button."""
-    if seconds is None:
-        return EstimateView(seconds=None, wait_s=wait_s, sentence=UNMEASURED)
-    about = f"About {duration(seconds)}"
+    sentence = UNMEASURED if seconds is None else _time_words(seconds, wait_s, measured=measured)
+    if memory is not None and not memory.fits:
+        sentence = memory.words
+    elif memory is not None:
+        sentence = f"{sentence.removesuffix('.')} · {memory.words}"
+    return EstimateView(seconds=seconds, wait_s=wait_s, sentence=sentence, memory=memory)
+
+
+def _time_words(seconds: float, wait_s: float | None, *, measured: bool) -> str:
+    about = f"About {duration(seconds)}" + ("" if measured else ", estimated")
     if wait_s is None:
-        sentence = f"{about} once it starts."
-    elif wait_s < 1:
-        sentence = f"{about}."
-    else:
-        sentence = f"{about} once it starts, in about {duration(wait_s)}."
-    return EstimateView(seconds=seconds, wait_s=wait_s, sentence=sentence)
+        return f"{about} once it starts."
+    if wait_s < 1:
+        return f"{about}."
+    return f"{about} once it starts, in about {duration(wait_s)}."
 
 
 def duration(seconds: float) -> str:

@@ -24,10 +24,12 @@ from storage.files import LOG, sync_tree, write_whole
 from storage.queue import Claim, Hold, Queue
 from storage.records import write_record
 from storage.tables import Asset, Run
+from studio.media import LIVE
 from studio.mishaps import sentence_of, spoils_the_model
 from studio.models import Model
 from studio.preferences import Preferences, read_preferences
 from studio.repetition import check_of
+from studio.shortening import shortened
 from studio.workbench import Workbench
 
 PATH_NAME = "c2w.npz"
@@ -182,12 +184,18 @@ class Generation:
     def _keep(self, finished: Finished, run: Run, image: Asset, path: Asset, model: Model) -> None:
         """Files first: the video's companions and the record, all on the disk; then the row."""
         assert finished.video.parent == self._folder
+        made = finished.record.get("request", {}).get("num_frames", run.num_frames)
+        fewer = shortened(self._database, run, made)
+        if fewer:
+            with self._database.read() as session:
+                path = session.get_one(Asset, fewer["path_sha256"])
         shutil.copyfile(
             self._database.folder.asset(path.sha256, path.extension), self._folder / PATH_NAME
         )
         for preview in self._previews():
             preview.unlink()
-        outcome = self._outcome(finished, model)
+        (self._folder / LIVE).unlink(missing_ok=True)
+        outcome = self._outcome(finished, model) | fewer
         if run.relation == "check":
             outcome["check"] = check_of(self._database, run, finished.video, outcome["record"])
         for name, value in outcome.items():

@@ -7,18 +7,18 @@ durations seconds.
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sanawm.errors import InvalidRequestError
+from sanawm.model_list import ListedModel
 from storage.database import Database
 from storage.disk_use import CACHES, Use, disk_use, measure, walk
 from storage.disposal import disposable, dispose
 from storage.figures import Hits, cache_hits, prompts, runs_by_state
 from storage.migrate import HEAD
 from studio.diagnostics import in_home, secret_values, tail, versions, without, write_report
-from studio.models import Model, ModelShelf
+from studio.models import ModelShelf
 from studio.preferences import Preferences
 from studio.settings import Settings
 from studio.views import StatusView
@@ -38,19 +38,6 @@ class RoomView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelFacts:
-    """A model that is on this computer."""
-
-    name: str
-    title: str
-    folder: str
-    size: int
-    license: str
-    source: str
-    revision: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class HouseView:
     """Everything the settings page shows."""
 
@@ -58,7 +45,8 @@ class HouseView:
     free: int  # on the disk of the data folder
     rooms: list[RoomView]
     hits: dict[str, Hits]
-    models: list[ModelFacts]
+    models: list[ListedModel]
+    revisions: dict[str, str]  # by name, of the models that are on this computer
     device: str  # empty until the worker has opened a model
     threads: int
     preferences: Preferences
@@ -96,7 +84,8 @@ class Housekeeping:
             free=shutil.disk_usage(self._database.folder.root).free,
             rooms=self._rooms(temporary),
             hits=hits,
-            models=[_facts_of(model) for model in self._shelf.all()],
+            models=self._shelf.listed(),
+            revisions={model.card.name: model.revision for model in self._shelf.all()},
             device=worker_state(self._database).get("device", ""),
             threads=self._threads,
             preferences=self._preferences(),
@@ -163,22 +152,6 @@ class Housekeeping:
     def _check_owner(self, visitor: str) -> None:
         if not self._is_owner(visitor):
             raise InvalidRequestError(NOT_OWNER)
-
-
-def _facts_of(model: Model) -> ModelFacts:
-    size = 0
-    for file in model.folder.rglob("*"):
-        with suppress(OSError):
-            size += file.stat().st_size if file.is_file() else 0  # weights may be links
-    return ModelFacts(
-        name=model.card.name,
-        title=model.card.title,
-        folder=in_home(str(model.folder)),
-        size=size,
-        license=model.card.license,
-        source=model.card.source,
-        revision=model.revision,
-    )
 
 
 def _listed(values: Mapping[str, object]) -> str:

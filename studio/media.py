@@ -19,6 +19,7 @@ PERIOD_S = 12 * 3600
 EVENTS = "events"
 HOVER = "hover.mp4"  # a short, small version of a large video; a small one needs none
 VIDEO = "video.mp4"
+LIVE = "live.mp4"  # the same while it is made, of a run that is drawn in parts
 
 
 class MediaKeys:

@@ -1,5 +1,6 @@
-"""The models on this computer: the one the program was started with, the bundled ones, and any
-folder under `models/` in the data folder. A model is known by the name on its card.
+"""The models on this computer: the one the program was started with, the bundled ones, any folder
+under `models/` in the data folder, and those fetched by name. A model is known by the name on its
+card.
 """
 
 import hashlib
@@ -10,10 +11,30 @@ from functools import lru_cache
 from pathlib import Path
 
 from sanawm.card import CARD_FILE, ModelCard
+from sanawm.catalogue import CATALOGUE
 from sanawm.errors import InvalidRequestError, ModelFilesMissingError
+from sanawm.model_folder import (
+    FoundModel,
+    check_model_folder,
+    fetched_folders,
+    inspect_model,
+    place_of,
+    read_card,
+)
+from sanawm.model_list import ListedModel, list_models
 from studio.settings import BUNDLED_MODELS, Settings
 
-PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "refiner")
+PARTS = (
+    "transformer",
+    "dit",
+    "sana_dit",
+    "vae",
+    "ltx2_causal_vae",
+    "text_encoder",
+    "tokenizer",
+    "scheduler",
+    "refiner",
+)
 WHOLE_FILE_BYTES = 64 << 20  # larger files are known by size, beginning and end
 END_BYTES = 1 << 20
 
@@ -28,7 +49,12 @@ class Model:
     @property
     def revision(self) -> str:
         """A hash of the files that decide what the model draws; the same files, the same hash."""
-        return _revision(self.folder, tuple(sorted(_stamps(self.folder))))
+        try:
+            files = {*_stamps(self.folder), *_lora_stamps(self.folder, self.card)}
+            return _revision(self.folder, tuple(sorted(files)))
+        except FileNotFoundError:
+            check_model_folder(self.folder)  # a link to nothing: says which, and what to type
+            raise
 
 
 class ModelShelf:
@@ -40,13 +66,14 @@ class ModelShelf:
     def default(self) -> Model:
         """The model the program was started with; ModelFilesMissingError where it is not there."""
         folder = self._settings.model_folder
-        return Model(folder=folder, card=ModelCard.load(folder))
+        return Model(folder=folder, card=read_card(folder))
 
     def all(self) -> list[Model]:
         """Every model whose card can be read, the default first; names are unique."""
         folders = [self._settings.model_folder]
         for shelf in (BUNDLED_MODELS, self._settings.data_folder / "models"):
             folders += sorted(card.parent for card in shelf.glob(f"*/{CARD_FILE}"))
+        folders += [folder for folder in fetched_folders() if not inspect_model(folder).problem]
         models: dict[str, Model] = {}
         for folder in folders:
             try:
@@ -55,6 +82,12 @@ class ModelShelf:
                 continue
             models.setdefault(card.name, Model(folder=folder, card=card))
         return list(models.values())
+
+    def listed(self) -> list[ListedModel]:
+        """All of them, the fetched ones that are not whole, and those that could be fetched."""
+        found = [FoundModel(folder=model.folder, card=model.card) for model in self.all()]
+        fetched = [inspect_model(folder) for folder in fetched_folders()]
+        return list_models([*found, *(model for model in fetched if model.problem)])
 
     def find(self, name: str) -> Model:
         """The model of this name; the default where no name is given."""
@@ -66,9 +99,13 @@ class ModelShelf:
         for model in self.all():
             if model.card.name == name:
                 return model
-        raise InvalidRequestError(
-            f"The model {name} is not on this computer. Choose another one.", field="model"
-        )
+        raise InvalidRequestError(_absent(name), field="model")
+
+
+def _absent(name: str) -> str:
+    if name not in CATALOGUE:
+        return f"The model {name} is not on this computer. Choose another one."
+    return inspect_model(place_of(name)).problem or f"The model {name} cannot be read."
 
 
 Stamp = tuple[str, int, int]  # a file, its bytes, when it was changed
@@ -91,6 +128,15 @@ def _stamps_below(folder: str) -> Iterator[Stamp]:
                 yield from _stamps_below(entry.path)
             else:
                 yield _stamp(entry)
+
+
+def _lora_stamps(folder: Path, card: ModelCard) -> Iterator[Stamp]:
+    """The LoRA files a card names; one that is missing is told when the model is opened."""
+    for lora in card.loras:
+        file = folder / lora.file
+        if file.is_file():
+            status = file.stat()
+            yield str(file), status.st_size, status.st_mtime_ns
 
 
 def _stamp(file: os.DirEntry[str]) -> Stamp:

@@ -96,8 +96,19 @@ class Pace:
             return None
         if not place.running:
             return speed.total_s(place.steps)
+        if place.stage == "drawing" and place.total > place.steps:
+            return self._left_of_parts_s(place, speed)
         steps = place.step + 1 if place.wish == "keep" else place.steps
         return speed.left_s(place.stage, place.step, steps, place.drawing_s(self._clock()))
+
+    def _left_of_parts_s(self, place: Place, speed: Speed) -> float:
+        """Seconds until a clip that is drawn and decoded in parts is whole, or its part in hand."""
+        last = place.total
+        if place.wish == "keep":
+            last = (place.step // place.steps + 1) * place.steps
+        left, done = (last - place.step) / place.total, max(place.step, 1) / place.total
+        whole_s = max(speed.total_s(place.steps), place.drawing_s(self._clock()) / done)
+        return left * whole_s
 
     def _promise(
         self, place: Place, goal: str, seconds: float | None, ahead: Sequence[str] = ()

@@ -9,7 +9,7 @@ from sanawm.camera.presets import PRESETS
 from storage.runs import images, parents
 from storage.search import children
 from storage.tables import Asset, Run
-from studio.media import HOVER, MediaKeys
+from studio.media import HOVER, LIVE, MediaKeys
 from studio.pace import Line
 from studio.submission import kept_source
 from studio.views import Change, RunView
@@ -118,8 +118,14 @@ class RunPresenter:
             "thumb": self._keys.media_url(f"{folder}/thumb.webp") if done else "",
             "hover": self._keys.media_url(f"{folder}/{HOVER}") if done else "",
             "preview": self._keys.media_url(f"{folder}/{run.preview}") if run.preview else "",
+            "live": self._keys.media_url(f"{folder}/{LIVE}") if _is_live(run) else "",
             "download": f"{video}&name=wanderbook-{run.number}.mp4" if done else "",
         }
+
+
+def _is_live(run: Run) -> bool:
+    """Whether there is a video to watch already: it is drawn part by part."""
+    return run.state == "running" and run.total > run.num_inference_steps
 
 
 def thumb_name(sha256: str) -> str:

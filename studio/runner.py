@@ -14,6 +14,7 @@ from sanawm.camera.path import CameraPath
 from sanawm.files import disk_shortage_as_sentence
 from sanawm.progress import Finished, Progress
 from sanawm.request import GenerationRequest
+from studio.media import LIVE
 
 VIDEO = "video.mp4"
 
@@ -25,6 +26,7 @@ class Runner(Protocol):
     """Makes videos with one model; closing the iterator cancels within a step."""
 
     device: str  # what it runs on, since speed depends on it: "cpu, 2 threads"
+    machine: Mapping[str, Any]  # memory_bytes, on_card, precision; empty where nothing is known
 
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Write video.mp4, poster.jpg and thumb.webp into the folder, telling each step.
@@ -51,7 +53,13 @@ class PipelineRunner:
 
         self._pipeline = SanaWMPipeline.from_pretrained(model_folder, threads=threads)
         self._cache_folder = cache_folder
-        self.device = self._pipeline.parts.device_name
+        machine = self._pipeline.parts.machine
+        self.device = machine.name
+        self.machine = {
+            "memory_bytes": machine.memory_bytes,
+            "on_card": machine.on_card,
+            "precision": machine.precision,
+        }
 
     def run(self, job_spec: Mapping[str, Any], folder: Path, wants_end: WantsEnd) -> Events:
         """Draw the run, then its stills."""
@@ -62,6 +70,7 @@ class PipelineRunner:
             folder / VIDEO,
             wants_end=wants_end,
             caches=_policy(job_spec, self._cache_folder),
+            live=folder / LIVE,
         )
         with disk_shortage_as_sentence():
             for event in events:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from sanawm.model_folder import place_of
+
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED_MODELS = PROJECT / "models"
 TINY_MODEL = BUNDLED_MODELS / "tiny"
@@ -28,7 +30,7 @@ class Settings:
         data, model = environment.get("WANDERBOOK_DATA"), environment.get("WANDERBOOK_MODEL")
         return cls(
             data_folder=Path(data).expanduser().resolve() if data else default_data_folder(),
-            model_folder=Path(model).expanduser().resolve() if model else TINY_MODEL,
+            model_folder=place_of(model).resolve() if model else TINY_MODEL,
             public_url=environment.get("PUBLIC_URL", "").rstrip("/"),
             owner_key=environment.get("WANDERBOOK_OWNER_KEY", ""),
         )

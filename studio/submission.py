@@ -145,10 +145,7 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
         request = _request(draft, model.card, image, database.folder)
         path = request.camera_path
         packed = _npz_of(path, draft.path_source, model.card)
-        path_sha256 = database.folder.store_asset(packed, "npz")
-        is_known = session.get(Asset, path_sha256) is not None
-    if not is_known:
-        _add_path(database, path_sha256)
+    path_sha256 = keep_path(database, packed)
     return {
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
@@ -166,6 +163,16 @@ def deciding_fields(database: Database, model: Model, draft: Draft) -> dict[str,
         "model": model.card.name,
         "model_revision": model.revision,
     }
+
+
+def keep_path(database: Database, packed: bytes) -> str:
+    """Put a camera path among the assets; the hash that names it there."""
+    path_sha256 = database.folder.store_asset(packed, "npz")
+    with database.read() as session:
+        is_known = session.get(Asset, path_sha256) is not None
+    if not is_known:
+        _add_path(database, path_sha256)
+    return path_sha256
 
 
 def drawn_seed() -> int:

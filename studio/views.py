@@ -75,12 +75,22 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryView:
+    """What a run takes of the memory there is."""
+
+    words: str  # "11 GB of 16 GB", or a sentence where it does not fit
+    fits: bool
+    nearest_frames: int | None  # the longest clip that fits, where this one does not
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EstimateView:
     """How long a run will take; `seconds` is None where nothing was measured yet."""
 
     seconds: float | None
     wait_s: float | None  # until it starts: the runs ahead of it
     sentence: str
+    memory: MemoryView | None = None  # None: not known, or not worth a word
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +175,7 @@ class RunView:
     thumb: str
     hover: str  # a small, short video
     preview: str
+    live: str  # a video that grows while the run is made; of runs drawn in parts
     download: str
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,25 @@ logger = logging.getLogger(__name__)
 
 
 def report_worker(
-    database: Database, worker: str, state: str, sentence: str = "", device: str = ""
+    database: Database,
+    worker: str,
+    state: str,
+    sentence: str = "",
+    runs_on: Mapping[str, Any] | None = None,
 ) -> None:
-    """Tell every page what the worker is doing: opening, ready, missing or stopped."""
+    """Tell every page what the worker is doing: opening, ready, missing or stopped.
+
+    `runs_on` is the device and what is known of it, which holds until the worker knows better.
+    """
     with database.write() as session:
         value = {"worker": worker, "state": state, "sentence": sentence}
-        device = device or read_worker(session).get("device", "")  # as long as nobody knows better
-        write_setting(session, WORKER, value | {"device": device})
+        before = read_worker(session)
+        known = runs_on or {key: before[key] for key in ("device", "machine") if key in before}
+        write_setting(session, WORKER, {"device": "", **value, **known})
 
 
 def read_worker(session: Session) -> dict[str, Any]:
-    """What the newest worker said: worker, state, sentence, device; empty before the first one."""
+    """What the newest worker said: worker, state, sentence, device, machine; at first nothing."""
     return read_setting(session, WORKER)
 
 
@@ -59,7 +68,7 @@ class Workbench:
         self._cache_folder = settings.data_folder / "cache"
         self._open_runner = open_runner
         self._worker = worker
-        self._folder: Path | None = None
+        self._open: tuple[Path, str] | None = None  # folder and revision
         self._runner: Runner | None = None
 
     def prepare(self) -> None:
@@ -79,7 +88,7 @@ class Workbench:
 
     def is_open(self, model: Model) -> bool:
         """Whether a run of this model can start at once."""
-        return self._runner is not None and self._folder == model.folder
+        return self._runner is not None and self._open == _identity(model)
 
     @property
     def device(self) -> str:
@@ -87,13 +96,15 @@ class Workbench:
         return self._runner.device if self._runner else ""
 
     def runner(self, model: Model) -> Runner:
-        """The runner of a model, opened where another one or none is open."""
-        if self._runner is None or self._folder != model.folder:
+        """The runner of a model, opened where another one, other files of it or none is open."""
+        if self._runner is None or not self.is_open(model):
             self.close()
             self._report("opening")
+            identity = _identity(model)  # before reading: files that change meanwhile are read anew
             self._runner = self._opened(model)
-            self._folder = model.folder
-            report_worker(self._database, self._worker, "ready", device=self.device)
+            self._open = identity
+            runs_on = {"device": self.device, "machine": dict(self._runner.machine)}
+            report_worker(self._database, self._worker, "ready", runs_on=runs_on)
         return self._runner
 
     def _opened(self, model: Model) -> Runner:
@@ -110,8 +121,13 @@ class Workbench:
 
     def close(self) -> None:
         """Let go of the model and its memory."""
-        self._runner, self._folder = None, None
+        self._runner, self._open = None, None
         gc.collect()
 
     def _report(self, state: str, sentence: str = "") -> None:
         report_worker(self._database, self._worker, state, sentence)
+
+
+def _identity(model: Model) -> tuple[Path, str]:
+    """A person may change a model's files, or the weight of a LoRA on its card, at any time."""
+    return model.folder, model.revision

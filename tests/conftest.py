@@ -7,6 +7,7 @@ imported from here, so a test of plain code stays as light as the code it tests.
 import importlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import environment
@@ -17,6 +18,7 @@ OUR_PACKAGES = {"sanawm", "kernels"}
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / "wanderbook-tests-without-models")
 os.environ["WANDERBOOK_DATA"] = "/dev/null/each-test-names-its-own-folder"
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "2")  # small tensors: more threads only wait for one another
@@ -33,10 +35,11 @@ def pytest_collection_modifyitems(config, items):
 
     What drives a browser may fail once: a Chromium on a busy machine now and then stalls a page or
     a film for a minute, which no wait of ours can tell from a fault. The summary names each of
-    them as RERUN; a test that stands there twice in a week has a fault of its own.
+    them as RERUN; a test that stands there twice in a week has a fault of its own. With `-x`
+    nothing is repeated.
     """
     for item in items:
-        if item.get_closest_marker("browser"):
+        if item.get_closest_marker("browser") and not config.getoption("maxfail"):
             item.add_marker(pytest.mark.flaky(reruns=1))
     _skip_marked(items, "gpu", _has_cuda, "needs a CUDA device")
     _skip_marked(items, "browser", environment.find_browser, "needs a Chromium")

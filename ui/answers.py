@@ -97,7 +97,8 @@ async def estimate(studio: Studio, request: Request) -> dict[str, Any]:
         model=request.query_params.get("model", ""),
     )
     found = await run_in_threadpool(studio.estimate, draft)
-    return {"sentence": found.sentence, "seconds": found.seconds}
+    nearest = found.memory.nearest_frames if found.memory else None
+    return {"sentence": found.sentence, "seconds": found.seconds, "nearest": nearest}
 
 
 async def path(studio: Studio, request: Request) -> dict[str, Any]:

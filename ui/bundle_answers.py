@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from sanawm.errors import InvalidRequestError
+from sanawm.sizes import size_words
 from studio.bundle_format import MB, MOST_BYTES
 from studio.bundle_reading import Inspected
 from studio.bundle_writing import Bundle
@@ -25,7 +26,6 @@ from studio.importing import Imported, Known
 from studio.studio import Studio
 from ui.answers import body_of, visitor_of
 from ui.offline_page import page_of
-from ui.settings_answers import size_words
 from ui.uploads import file_name
 from ui.words import counted
 

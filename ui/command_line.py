@@ -35,7 +35,7 @@ def _options(
     yield "--steps", str(run.steps)
     yield "--guidance-scale", f"{run.guidance:g}"
     if not is_default:
-        yield "--model", f"models/{run.model}"
+        yield "--model", run.model
     yield "--out", f"run-{run.number}.mp4"
 
 

@@ -6,18 +6,21 @@ be downloaded.
 """
 
 import re
+from io import BytesIO
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from studio.media import LIVE
 from studio.studio import Studio
 from ui import static_files
 
 NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
 FOR_GOOD = "public, max-age=31536000, immutable"
 FOR_THIS_BROWSER = "private, max-age=43200, immutable"  # an address lives at least this long
+LIVE_BYTES = 4 << 20  # at most in one answer; the page asks on
 PREVIEW = re.compile(r"/preview-\d+\.webp$")
 MEDIA_TYPES = {
     ".mp4": "video/mp4",
@@ -36,6 +39,8 @@ async def media_response(studio: Studio, request: Request) -> Response:
         path = await run_in_threadpool(studio.stripped_file, *capability)
     else:
         path = studio.media_file(*capability)
+    if request.path_params["name"].endswith(f"/{LIVE}"):
+        return await run_in_threadpool(_live_response, path, query.get("from", "0"))
     if PREVIEW.search(request.path_params["name"]):
         return await run_in_threadpool(_preview_response, path)
     if path is not None and path.suffix in DOWNLOADS:
@@ -66,6 +71,21 @@ def _preview_response(path: Path | None) -> Response:
         return Response(status_code=204, headers=NO_SNIFF)
     headers = {**NO_SNIFF, "Cache-Control": FOR_THIS_BROWSER}
     return Response(content, media_type="image/webp", headers=headers)
+
+
+def _live_response(path: Path | None, begin: str) -> Response:
+    """What has come of a growing file since a byte; nothing new, or no file, is no mistake."""
+    offset = int(begin) if begin.isascii() and begin.isdigit() and len(begin) <= 12 else 0
+    try:
+        with path.open("rb") if path else BytesIO() as file:
+            file.seek(offset)
+            content = file.read(LIVE_BYTES)
+    except FileNotFoundError:
+        content = b""
+    headers = {**NO_SNIFF, "Cache-Control": "no-store"}
+    if not content:
+        return Response(status_code=204, headers=headers)
+    return Response(content, media_type="video/mp4", headers=headers)
 
 
 def _file_response(

@@ -240,6 +240,7 @@ def _media(run: RunView) -> dict[str, str]:
         "thumb": run.thumb,
         "hover": run.hover,
         "preview": run.preview,
+        "live": run.live,
         "first_frame": run.first_frame,
         "download": run.download,
     }

@@ -13,12 +13,14 @@ from starlette.requests import Request
 
 from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError
+from sanawm.sizes import size_words
 from storage.disk_use import CACHES, Use
 from storage.figures import Hits
-from studio.housekeeping import HouseView, ModelFacts, RoomView
+from studio.housekeeping import HouseView, RoomView
 from studio.preferences import Preferences
 from studio.studio import Studio
 from ui.answers import body_of, visitor_of
+from ui.model_answers import models_of
 from ui.words import duration, length
 
 # Title, what it is, what goes in a clean-up and what stays.
@@ -121,7 +123,7 @@ def page_of(house: HouseView, card: ModelCard) -> dict[str, Any]:
         "total": total_words(house),
         "parts": parts_of(house),
         "cost": cost_words(card),
-        "models": [_model(model) for model in house.models],
+        "models": models_of(house.models, house.revisions),
         "facts": [
             ["Device", house.device or "known once the model is open"],
             ["Threads", f"{house.threads}, as many as there are cores for this program"],
@@ -157,18 +159,6 @@ def cost_words(card: ModelCard) -> str:
     return f"Takes about {size_words(numbers * LATENT_BYTES)} for a clip of {clip} by {card.title}."
 
 
-def size_words(size: int) -> str:
-    """Bytes as people say them: 0, 812 bytes, 4 KB, 3.1 MB, 46 GB; a KB is 1024 bytes."""
-    if size < 1024:
-        return "nothing" if not size else f"{size} bytes"
-    amount = float(size)
-    for unit in ("KB", "MB", "GB"):
-        amount /= 1024
-        if amount < 1023.5 or unit == "GB":
-            break
-    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:,.0f} {unit}"
-
-
 def went_words(went: Use) -> str:
     """What a clean-up freed."""
     if not went.files:
@@ -198,15 +188,3 @@ def _found(hits: Hits) -> dict[str, str]:
         return {"found": "Not needed yet."}
     saved = f", {duration(hits.saved_s)} saved" if hits.saved_s >= LEAST_SAVED_S else ""
     return {"found": f"Found {hits.hits:,} of {hits.asked:,} times{saved}."}
-
-
-def _model(model: ModelFacts) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "title": model.title,
-        "folder": model.folder,
-        "size": size_words(model.size),
-        "license": model.license,
-        "source": model.source,
-        "revision": model.revision,
-    }

@@ -68,8 +68,11 @@ def _stage(run: RunView, name: str, distance: int) -> dict[str, Any]:
     words = WORDS_DONE if distance < 0 else WORDS_NOW if distance == 0 else WORDS_NEXT
     if run.stage not in STAGES:
         words = WORDS_NEXT
-    text = words[name].format(step=run.step, steps=run.steps, frames=run.num_frames)
     now = words is WORDS_NOW
+    text = words[name].format(step=run.step, steps=run.steps, frames=run.num_frames)
+    if now and name == "drawing" and run.total > run.steps:
+        part, parts = run.step // run.steps + 1, run.total // run.steps
+        text = f"Drawing, part {min(part, parts)} of {parts}"
     return {
         "text": text,
         "state": "done" if words is WORDS_DONE else "now" if now else "next",

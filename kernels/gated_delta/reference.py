@@ -8,8 +8,14 @@ channels), K, V, Q the frame's keys, values and queries as columns, b its write 
     M <- M + ((V - M K) * b) K^T
     answer = M Q
 
+The forward memory reads the frames from first to last, and a clip may begin with what an
+earlier call left in it. The backward memory reads the frames of a chunk from its last to its
+first, and is empty at the chunk's end.
+
 Shape letters: B batch, T frames, S tokens in a frame, N heads, K key channels, V value channels.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -21,14 +27,16 @@ def gated_delta(
     value_BTSNV: Tensor,
     beta_BTSN: Tensor,
     decay_BTN: Tensor,
-) -> Tensor:
-    """Answers of a memory that has read all frames, from both ends, (B, T, S, N, V).
+    chunks: Sequence[int] | None = None,
+    memory_BNKV: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Answers (B, T, S, N, V) of both memories, and the forward memory after the first chunk.
 
     The forward memory has read the frames up to and with the asking one, the backward memory
     the frames after it; a frame that is about to be read decays the memory first.
     """
-    num_frames = key_BTSNK.shape[1]
-    memory_BNVK = key_BTSNK.new_zeros(
+    chunks = chunks or (key_BTSNK.shape[1],)
+    empty_BNVK = key_BTSNK.new_zeros(
         key_BTSNK.shape[0], key_BTSNK.shape[3], value_BTSNV.shape[4], key_BTSNK.shape[4]
     )
 
@@ -42,13 +50,17 @@ def gated_delta(
     def answer(memory: Tensor, t: int) -> Tensor:
         return torch.einsum("bnvk,bsnk->bsnv", memory, query_BTSNK[:, t])
 
-    answers = []
-    forward = memory_BNVK
-    for t in range(num_frames):
-        forward = read(forward, t)
-        answers.append(answer(forward, t))
-    backward = memory_BNVK
-    for t in reversed(range(num_frames)):
-        answers[t] = answers[t] + answer(backward, t)
-        backward = read(backward, t)
-    return torch.stack(answers, dim=1)
+    answers: list[Tensor] = []
+    forward = empty_BNVK if memory_BNKV is None else memory_BNKV.mT
+    memories = []
+    for num_frames in chunks:
+        begin, end = len(answers), len(answers) + num_frames
+        for t in range(begin, end):
+            forward = read(forward, t)
+            answers.append(answer(forward, t))
+        memories.append(forward)
+        backward = empty_BNVK
+        for t in reversed(range(begin, end)):
+            answers[t] = answers[t] + answer(backward, t)
+            backward = read(backward, t)
+    return torch.stack(answers, dim=1), memories[0].mT

@@ -1,6 +1,7 @@
 """Root-mean-square norm over the last dimension, optionally followed by a rectifier.
 
-Half precision is computed in float32. The gradient is written out: it reads the input once
+Half precision is computed in float32, some rows at a time: all at once would take four times the
+memory of the input. The gradient is written out: it reads the input once
 for both the weight's and the input's part. `reference.py` has the definition.
 """
 
@@ -12,11 +13,18 @@ from torch import Tensor
 
 __all__ = ["rms_norm"]
 
+_WIDENED = 1 << 24  # numbers, 64 MiB of float32
+
 
 def rms_norm(x: Tensor, weight: Tensor, *, eps: float, rectify: bool = False) -> Tensor:
     """Scale each vector to a root mean square of one, times a weight; dtype follows `x`."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    return _rms_norm(x.to(wide), weight.to(wide), eps, rectify).to(x.dtype)
+    if x.dtype == wide:
+        return _rms_norm(x, weight.to(wide), eps, rectify)
+    rows = max(1, _WIDENED // x.shape[-1])
+    parts = torch.split(x.reshape(-1, x.shape[-1]), rows)
+    normed = [_rms_norm(part.to(wide), weight.to(wide), eps, rectify).to(x.dtype) for part in parts]
+    return (normed[0] if len(normed) == 1 else torch.cat(normed)).view(x.shape)
 
 
 class _RMSNorm(torch.autograd.Function):

@@ -9,9 +9,11 @@ from pathlib import Path
 from sanawm.cache_policy import CachePolicy
 from sanawm.card import ModelCard
 from sanawm.cli.bar import ProgressBar
+from sanawm.cli.loras import add_lora_choice, chosen_loras
 from sanawm.cli.paths import add_path_choice, chosen_path
 from sanawm.errors import InvalidRequestError
-from sanawm.model_folder import check_model_folder, default_model_folder
+from sanawm.lora_use import lora_files
+from sanawm.model_folder import default_model_folder, model_folder_of
 from sanawm.progress import Finished
 from sanawm.request import MAX_SEED, GenerationRequest, check_request
 
@@ -26,8 +28,11 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="drawing steps")
     parser.add_argument("--guidance-scale", type=float, metavar="X", help="1 is off")
     parser.add_argument(
-        "--model", type=Path, help="model folder (default: $WANDERBOOK_MODEL, else the tiny model)"
+        "--model",
+        metavar="NAME_OR_FOLDER",
+        help="which model (default: $WANDERBOOK_MODEL, else the tiny one)",
     )
+    add_lora_choice(parser)
     parser.add_argument("--out", type=Path, default=Path("clip.mp4"), help="where the video goes")
     parser.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="what the next run need not compute again"
@@ -38,16 +43,19 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_generate(options: argparse.Namespace) -> int:
     """Check everything that needs no model, then draw."""
-    folder = options.model or default_model_folder()
-    check_model_folder(folder)
+    folder = model_folder_of(options.model or default_model_folder())
     card = ModelCard.load(folder)
     request = _request(options, card)
     check_request(request, card)
+    loras = chosen_loras(options)
+    lora_files(folder, card, loras)  # says what is not there before torch is waited for
     _check_output(options.out)
 
     from sanawm.pipeline import SanaWMPipeline  # torch, which bad input need not wait for
 
-    pipeline = SanaWMPipeline.from_pretrained(folder, threads=options.threads)
+    pipeline = SanaWMPipeline.from_pretrained(
+        folder, threads=options.threads, loras=loras, lora_mode=options.lora_mode
+    )
     bar = ProgressBar(sys.stderr)
     caches = CachePolicy(folder=options.cache)
     for event in pipeline.generate(request, options.out, caches=caches):

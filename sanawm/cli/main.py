@@ -26,6 +26,7 @@ COMMANDS = {
     "generate": ("sanawm.cli.generate", "generate", "a photo, a prompt and a path to a video"),
     "path": ("sanawm.cli.path", "path", "show or export the poses of a camera path"),
     "models": ("sanawm.cli.models", "models", "list the models on this computer"),
+    "plan": ("sanawm.cli.plan", "plan", "what a model takes on a card, and how it is drawn there"),
     "train": ("sanawm.training.cli", "train", "train the tiny world model"),
     "evaluate": ("sanawm.training.cli", "evaluate", "measure a model on unseen worlds"),
 }

@@ -9,11 +9,10 @@ import numpy as np
 
 from sanawm.camera.describe import describe, yaw_degrees
 from sanawm.camera.path import CameraPath
-from sanawm.card import ModelCard
 from sanawm.cli.paths import add_path_choice, chosen_path
 from sanawm.errors import InvalidRequestError
 from sanawm.files import whole_file
-from sanawm.model_folder import default_model_folder
+from sanawm.model_folder import default_model_folder, place_of, read_card
 
 TABLE_ROWS = 9  # evenly spaced over the clip
 
@@ -21,14 +20,16 @@ TABLE_ROWS = 9  # evenly spaced over the clip
 def add_path_arguments(parser: argparse.ArgumentParser) -> None:
     """Which path, for which model, and where to write it."""
     add_path_choice(parser)
-    parser.add_argument("--model", type=Path, help="model folder, whose speeds the keys have")
+    parser.add_argument(
+        "--model", metavar="NAME_OR_FOLDER", help="the model whose speeds the keys have"
+    )
     parser.add_argument("--out", type=Path, help="write it to a .npz, .npy or .json")
     parser.add_argument("--json", action="store_true", help="the whole path on the last line")
 
 
 def run_path(options: argparse.Namespace) -> int:
     """Describe the path, tabulate some of its poses, and export it where asked to."""
-    card = ModelCard.load(options.model or default_model_folder())
+    card = read_card(place_of(options.model or default_model_folder()))
     path = chosen_path(options, card)
     if options.out:
         export(path, options.out)

@@ -9,11 +9,11 @@ from sanawm.training.budget import parse_duration
 from sanawm.training.presets import PRESETS
 
 DEFAULT_FOLDER = Path("build/tiny")
-BUDGETS = {"smoke": "60s", "cpu": "3h", "gpu": "25m"}
+BUDGETS = {"smoke": "60s", "cpu": "3h", "gpu": "25m", "streaming": "2h"}
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--preset`, `--budget`, `--out`."""
+    """`--preset`, `--budget`, `--out`, `--base`."""
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu", help="sizes and rates")
     parser.add_argument("--budget", help='time to train, such as "25m"; the preset has a default')
     parser.add_argument(
@@ -21,6 +21,12 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_FOLDER,
         help="folder of the run; the same folder resumes it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--base",
+        type=Path,
+        default=Path("models/tiny"),
+        help="whole-clip model that the preset streaming goes on from (default: %(default)s)",
     )
 
 
@@ -32,6 +38,7 @@ def run_train(args: argparse.Namespace) -> int:
         preset=PRESETS[args.preset],
         folder=args.out,
         budget_s=parse_duration(args.budget or BUDGETS[args.preset]),
+        base=args.base,
     )
     sys.stdout.write(f"{train(run)}\n")
     return 0

@@ -22,6 +22,7 @@ from sanawm.training.figures import (
     still_figures,
     turn_figures,
 )
+from sanawm.training.long_clips import long_figures, long_lines
 from sanawm.training.rollout import Rollout, open_rollout
 from sanawm.training.sheets import save_pairs
 from sanawm.training.truth import held_out_worlds, mirrored_truth
@@ -57,6 +58,8 @@ def evaluate(
         "turn": turn_figures(model, footage),
         "pose": pose_figures(footage),
     }
+    if model.card.streaming:
+        report["long"] = long_figures(model)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2) + "\n"
@@ -94,6 +97,8 @@ def format_table(report: Figures) -> str:
     for when, sets in report["pictures"].items():
         for name, table in sets.items():
             lines += [*_picture_lines(f"{when}, {name} worlds", table), ""]
+    if "long" in report:
+        lines += [*long_lines(report["long"]), ""]
     return "\n".join(lines + _figure_lines(report))
 
 

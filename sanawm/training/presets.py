@@ -1,7 +1,9 @@
 """What a training run is made of: sizes, schedules and shares of the time, per preset.
 
 `smoke` proves in a minute that everything works, `cpu` is for a laptop's processor, `gpu` for
-one data-centre card. Rates and initialisations follow the measurements in models/tiny/README.md.
+one data-centre card. `streaming` goes on from a finished whole-clip model of the same sizes and
+teaches it to draw chunk by chunk. Rates and initialisations follow the measurements in
+models/tiny/README.md.
 """
 
 from dataclasses import dataclass, field
@@ -53,6 +55,8 @@ class TrainingPreset:
     num_inference_steps: int = 4
     guidance_scale: float = 1.0
     shift: float = 3.0
+    sigmas: tuple[float, ...] = ()  # of a streaming model: the noise levels it draws at
+    offered: tuple[int, ...] = ()  # lengths offered where they are not those trained on
     translation_speed: float = 0.09  # metres a frame
     rotation_degrees: float = 3.0  # a frame
 
@@ -86,6 +90,21 @@ PRESETS = {
         transformer_batch=2,
     ),
     "cpu": TrainingPreset(name="cpu", transformer=_transformer(128, 4, 8)),
+    "streaming": TrainingPreset(
+        name="streaming",
+        num_frames=49,
+        lengths=(25, 49, 97),
+        length_shares=(0.4, 0.4, 0.2),
+        short_share=0.2,
+        offered=(25, 49, 97, 241),
+        num_clips=512,
+        first_clips=128,
+        transformer=_transformer(128, 4, 8),
+        transformer_batch=4,
+        transformer_matrix_rate=3e-3,
+        transformer_other_rate=1e-3,
+        sigmas=(1.0, 0.9, 0.75, 0.5),
+    ),
     "gpu": TrainingPreset(
         name="gpu",
         device="cuda",

@@ -51,17 +51,19 @@ def publish_model(
 
 def make_card(preset: TrainingPreset) -> ModelCard:
     """The card of a tiny model trained with this preset."""
-    strides = preset.autoencoder
+    strides, streaming = preset.autoencoder, bool(preset.sigmas)
+    name = "tiny-streaming" if streaming else "tiny"
+    plays = "Plays while it is drawn, up to half a minute. " if streaming else ""
     return ModelCard(
-        name="tiny",
-        title="Tiny world model",
-        note="Learned from drawn rooms. Photographs come out soft.",
+        name=name,
+        title="Tiny streaming model" if streaming else "Tiny world model",
+        note=f"{plays}Learned from drawn rooms. Photographs come out soft.",
         fps=preset.fps,
         height=preset.height,
         width=preset.width,
-        lengths=preset.lengths,
+        lengths=preset.offered or preset.lengths,
         num_frames=preset.num_frames,
-        num_inference_steps=preset.num_inference_steps,
+        num_inference_steps=len(preset.sigmas) or preset.num_inference_steps,
         guidance_scale=preset.guidance_scale,
         shift=preset.shift,
         spatial_stride=strides.spatial_stride,
@@ -78,8 +80,10 @@ def make_card(preset: TrainingPreset) -> ModelCard:
         softmax_scale_main=None,
         softmax_scale_camera=None,
         cam_rms_downscale="all",
+        streaming=streaming,
+        sigmas=preset.sigmas,
         license="Apache-2.0",
-        source="Trained by this project on its own procedural worlds; see models/tiny/README.md.",
+        source=f"Trained by this project on its own procedural worlds; see models/{name}/README.md.",
     )
 
 

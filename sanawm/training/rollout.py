@@ -15,7 +15,15 @@ from sanawm.autoencoder import VideoAutoencoder
 from sanawm.card import ModelCard
 from sanawm.model_parts import open_model
 from sanawm.rays import ray_inputs
-from sanawm.sampling import Velocity, denoise, pin_first_frame, seeded_noise, shifted_sigmas
+from sanawm.sampling import (
+    Velocity,
+    denoise,
+    explicit_sigmas,
+    pin_first_frame,
+    seeded_noise,
+    shifted_sigmas,
+)
+from sanawm.streaming import chunk_lengths, cut, draw_chunks
 from sanawm.text import stack_texts
 from sanawm.transformer import CameraInputs, SanaWMTransformer
 
@@ -76,27 +84,41 @@ class Rollout:
         grid = (self.card.num_latent_frames(shots.c2w_BF44.shape[1]), rows, columns)
         noise = [seeded_noise(first_seed + row, (1, channels, *grid)) for row in range(batch)]
         latents_BCTHW = pin_first_frame(torch.cat(noise), latent_BC1HW)
+        if self.card.streaming:
+            return self.autoencoder.decode(self._stream(shots, latents_BCTHW))
         sigmas = shifted_sigmas(self.num_inference_steps, self.card.shift)
         *_, latents_BCTHW = denoise(self._velocity(shots, grid), latents_BCTHW, sigmas)
         return self.autoencoder.decode(latents_BCTHW)
 
+    def _stream(self, shots: Shots, start_BCTHW: Tensor) -> Tensor:
+        """Latents, drawn chunk by chunk."""
+        grid = (*start_BCTHW.shape[2:],)
+        chunks = cut(start_BCTHW, self._camera(shots, grid), chunk_lengths(grid[0]))
+        text = self.transformer.read(*self.embed(shots.captions))
+        steps = draw_chunks(self.transformer, text, chunks, explicit_sigmas(self.card.sigmas))
+        return torch.cat([step.latents_BCTHW for step in steps if step.is_last], dim=2)
+
     def _velocity(self, shots: Shots, grid: tuple[int, int, int]) -> Velocity:
         """The transformer under these cameras and captions."""
+        text_BLD, mask_BL = self.embed(shots.captions)
+        camera = self._camera(shots, grid)
+        conditions = self.transformer.prepare(text_BLD, mask_BL, camera, grid)
+
+        def velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
+            return self.transformer.step(latents_BCTHW, timestep_BT, conditions)
+
+        return velocity
+
+    def _camera(self, shots: Shots, grid: tuple[int, int, int]) -> CameraInputs:
         height, width = shots.first_B3HW.shape[-2:]
-        camera = ray_inputs(
+        rays = ray_inputs(
             shots.c2w_BF44,
             shots.intrinsics_BF4,
             temporal_stride=self.autoencoder.temporal_stride,
             latent_size=grid[1:],
             pixel_size=(height, width),
         )
-        text_BLD, mask_BL = self.embed(shots.captions)
-        conditions = self.transformer.prepare(text_BLD, mask_BL, CameraInputs(*camera), grid)
-
-        def velocity(latents_BCTHW: Tensor, timestep_BT: Tensor) -> Tensor:
-            return self.transformer.step(latents_BCTHW, timestep_BT, conditions)
-
-        return velocity
+        return CameraInputs(*rays)
 
 
 def open_rollout(folder: Path, steps: int | None = None) -> Rollout:

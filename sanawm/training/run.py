@@ -9,6 +9,7 @@ does not need is not passed on.
     <stage>.pt .csv .png        state, losses and their curve
     autoencoder-sheet.png       held-out clips, and their reconstructions below
     vae/  tokenizer/            finished, and frozen from then on
+    streaming.pt .csv .png      the same of a streaming model, which has no stage before it
     model/                      the model folder, as the product opens it
     world_model-sheet.png       held-out clips, and below what the model makes of their first frames
 """
@@ -21,10 +22,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import PreTrainedTokenizerFast
+from transformers import Gemma2Model, PreTrainedTokenizerFast
 
+from sanawm.card import ModelCard
 from sanawm.errors import InvalidRequestError, SanaWMError
 from sanawm.files import whole_file
+from sanawm.model_folder import DEFAULT_MODEL, check_model_folder
 from sanawm.tiny_autoencoder import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -41,7 +44,9 @@ from sanawm.training.sheets import save_pairs
 from sanawm.training.stage import StageSettings
 from sanawm.training.tiny_text import train_tokenizer
 from sanawm.training.train_autoencoder import reconstruction_psnr, train_autoencoder
-from sanawm.training.train_world_model import train_world_model
+from sanawm.training.train_streaming import train_streaming
+from sanawm.training.train_world_model import WorldModel, train_world_model
+from sanawm.weights import load_transformer
 from sanawm.worlds.captions import corpus
 
 CAPTIONS = 20_000
@@ -55,6 +60,7 @@ class TrainingRun:
     preset: TrainingPreset
     folder: Path
     budget_s: float
+    base: Path = DEFAULT_MODEL  # the model that a streaming one goes on from
 
     def stage(self, name: str, share: float, *, ema_decay: float) -> StageSettings:
         """Settings of one stage, which gets a share of the time."""
@@ -70,23 +76,47 @@ def train(run: TrainingRun) -> Path:
     claim_folder(run)
     pool, held_out = render_first_clips(run)
     pool.render_in_background()
+    folder = run.folder / "model"
     try:
-        autoencoder = obtain_autoencoder(run, pool, held_out)
-        tokenizer = obtain_tokenizer(run)
-        model = train_world_model(
-            autoencoder,
-            tokenizer,
-            pool,
-            held_out,
-            run.preset,
-            run.stage("world_model", 1 - run.preset.autoencoder_share, ema_decay=0.999),
-        )
+        if run.preset.sigmas:
+            autoencoder, model = teach_streaming(run, pool, held_out)
+        else:
+            autoencoder, model = train_whole_clips(run, pool, held_out)
     finally:
         pool.stop()
-    folder = run.folder / "model"
     publish_model(run.preset, autoencoder.cpu(), model.cpu(), folder)
     save_drawn_sheet(folder, held_out, run.folder / "world_model-sheet.png")
     return folder
+
+
+def train_whole_clips(
+    run: TrainingRun, pool: ClipPool, held_out: ClipBatch
+) -> tuple[TinyVideoAutoencoder, WorldModel]:
+    """Autoencoder, tokenizer and transformer, from nothing."""
+    autoencoder = obtain_autoencoder(run, pool, held_out)
+    tokenizer = obtain_tokenizer(run)
+    share = 1 - run.preset.autoencoder_share
+    settings = run.stage("world_model", share, ema_decay=0.999)
+    model = train_world_model(autoencoder, tokenizer, pool, held_out, run.preset, settings)
+    return autoencoder, model
+
+
+def teach_streaming(
+    run: TrainingRun, pool: ClipPool, held_out: ClipBatch
+) -> tuple[TinyVideoAutoencoder, WorldModel]:
+    """The base model's parts, of which transformer and text encoder go on learning."""
+    check_model_folder(run.base)
+    autoencoder = load_tiny_autoencoder(run.base / "vae").to(run.preset.device)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(run.base / "tokenizer")
+    model = WorldModel(run.preset, tokenizer)
+    transformer = load_transformer(run.base, ModelCard.load(run.base))
+    model.transformer.load_state_dict(transformer.state_dict())
+    text_encoder = Gemma2Model.from_pretrained(run.base / "text_encoder", dtype=torch.float32)
+    model.text_encoder.load_state_dict(text_encoder.state_dict())
+    train_streaming(
+        model, autoencoder, pool, held_out, run.stage("streaming", 1.0, ema_decay=0.998)
+    )
+    return autoencoder, model
 
 
 def claim_folder(run: TrainingRun) -> None:

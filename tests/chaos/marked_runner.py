@@ -26,6 +26,7 @@ def mark(run_id, attempt, seed):
 
 class MarkedRunner:
     device = "none"
+    machine = {}
 
     def __init__(self, model_folder, *, cache_folder, threads):
         moment("opening")

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.gated_delta import gated_delta
+from kernels.gated_delta import gated_delta, gated_delta_chunks
 from kernels.gated_delta.reference import gated_delta as reference
 
 SHAPES = [  # batch, frames, tokens, heads, key channels, value channels
@@ -40,14 +40,14 @@ def inputs(shape, seed=0):
 def test_fast_path_answers_as_the_definition(shape):
     arguments = inputs(shape)
     torch.testing.assert_close(
-        gated_delta(*arguments), reference(*arguments), rtol=1e-12, atol=1e-12
+        gated_delta(*arguments), reference(*arguments)[0], rtol=1e-12, atol=1e-12
     )
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_written_gradient_is_that_of_the_definition(shape):
     arguments = [tensor.requires_grad_() for tensor in inputs(shape)]
-    answer = reference(*arguments)
+    answer, _ = reference(*arguments)
     pull = torch.randn(answer.shape, generator=torch.Generator().manual_seed(1)).double()
     expected = torch.autograd.grad(answer, arguments, pull)
     found = torch.autograd.grad(gated_delta(*arguments), arguments, pull)
@@ -92,3 +92,40 @@ def test_nothing_written_is_nothing_answered():
     query, key, value, beta, decay = inputs((1, 3, 5, 2, 4, 4))
     answer = gated_delta(query, key, value, torch.zeros_like(beta), decay)
     assert not answer.any()
+
+
+CHUNKS = [(5,), (1, 4), (3, 2), (2, 1, 2), (1, 1, 1, 1, 1)]
+
+
+def memory_for(shape):
+    batch, _, _, heads, keys, values = shape
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(batch, heads, keys, values, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS, ids=str)
+@pytest.mark.parametrize("begun", [False, True], ids=["at the start", "with a memory"])
+def test_chunks_are_read_and_pulled_as_the_definition_says(chunks, begun):
+    shape = (2, 5, 7, 3, 8, 4)
+    arguments = [tensor.requires_grad_() for tensor in inputs(shape)]
+    memory = memory_for(shape) if begun else None
+    expected, expected_memory = reference(*arguments, chunks, memory)
+    found, found_memory = gated_delta_chunks(*arguments, chunks, memory)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found_memory, expected_memory, rtol=1e-12, atol=1e-12)
+
+    pull = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1)).double()
+    wanted = torch.autograd.grad(expected, arguments, pull)
+    for one, other in zip(torch.autograd.grad(found, arguments, pull), wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_chunks_in_one_call_and_one_after_the_other_answer_the_same():
+    arguments = inputs((2, 9, 6, 2, 8, 8))
+    at_once, _ = gated_delta_chunks(*arguments, (4, 3, 2))
+    memory, answers = None, []
+    for begin, end in ((0, 4), (4, 7), (7, 9)):
+        chunk = [x[:, begin:end] for x in arguments]
+        answer, memory = gated_delta_chunks(*chunk, (end - begin,), memory)
+        answers.append(answer)
+    torch.testing.assert_close(torch.cat(answers, dim=1), at_once, rtol=1e-12, atol=1e-12)

@@ -43,3 +43,29 @@ def test_the_definition_is_a_causal_convolution_run_both_ways(taps):
 
     both_ways = causal(x_BTSC) + causal(x_BTSC.flip(1)).flip(1) - weight[:, 0, -1] * x_BTSC
     torch.testing.assert_close(reference(x_BTSC, weight), both_ways)
+
+
+CHUNKS = [(6,), (4, 2), (1, 5), (3, 3), (1, 1, 1, 1, 1, 1)]
+
+
+@pytest.mark.parametrize("chunks", CHUNKS, ids=str)
+@pytest.mark.parametrize("begun", [False, True], ids=["at the start", "with frames before"])
+def test_chunks_are_read_and_pulled_as_the_definition_says(chunks, begun):
+    arguments = [tensor.requires_grad_() for tensor in inputs((2, 6, 3, 5))]
+    before = inputs((2, 3, 3, 5))[0].flip(1) if begun else None
+    expected = reference(*arguments, chunks, before)
+    found = short_conv(*arguments, chunks, before)
+    torch.testing.assert_close(found, expected)
+
+    pull = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1)).double()
+    wanted = torch.autograd.grad(expected, arguments, pull)
+    for one, other in zip(torch.autograd.grad(found, arguments, pull), wanted, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_chunk_sees_the_frames_of_the_one_before_and_none_of_the_one_after():
+    x_BTSC, weight = inputs((1, 7, 2, 3))
+    at_once = short_conv(x_BTSC, weight, (4, 3))
+    first = short_conv(x_BTSC[:, :4], weight)
+    second = short_conv(x_BTSC[:, 4:], weight, None, x_BTSC[:, 1:4])
+    torch.testing.assert_close(torch.cat((first, second), dim=1), at_once)

@@ -40,3 +40,24 @@ def test_a_slice_of_a_wider_tensor_may_be_given(device):
     slice_BTSC, weight_C1J = wide_BTSC[..., 8:16], weight_C1J[8:16]
     found = fused.convolve(slice_BTSC, weight_C1J.squeeze(1).flip(-1).T)
     torch.testing.assert_close(found, reference(slice_BTSC, weight_C1J))
+
+
+@pytest.mark.parametrize("chunks", [(4, 3), (1, 5, 1)], ids=str)
+@pytest.mark.parametrize("begun", [False, True], ids=["at the start", "with frames before"])
+def test_chunks_end_where_the_definition_ends_them(chunks, begun, device):
+    x_BTSC, weight_C1J = inputs((2, 7, 3, 40), torch.float32, device)
+    before = x_BTSC.flip(1)[:, :3] if begun else None
+    taps = weight_C1J.squeeze(1).flip(-1).T
+    ends = [sum(chunks[: i + 1]) for i, size in enumerate(chunks) for _ in range(size)]
+    found = fused.convolve(x_BTSC, taps, before=before, ends=ends)
+    torch.testing.assert_close(found, reference(x_BTSC, weight_C1J, chunks, before))
+
+
+def test_the_gradients_kernel_is_the_definitions_gradient(device):
+    x_BTSC, weight_C1J = inputs((2, 7, 3, 40), torch.float32, device)
+    pull = torch.ones_like(x_BTSC).cumsum(1)
+    x_BTSC.requires_grad_()
+    (expected,) = torch.autograd.grad(reference(x_BTSC, weight_C1J, (4, 3)), x_BTSC, pull)
+    taps = weight_C1J.squeeze(1).flip(-1).T
+    found = fused.convolve(pull, taps, begins=[0] * 4 + [4] * 3)
+    torch.testing.assert_close(found, expected)

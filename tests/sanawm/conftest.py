@@ -1,15 +1,19 @@
 """A whole model folder of random weights, so that pipeline and command line run end to end."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
+from fake_hub import FakeHub, connect
+from huggingface_hub import constants
 from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import Gemma2Config, Gemma2Model
 
+from sanawm import hub_download
 from sanawm.camera.sources import actions_path
 from sanawm.card import ModelCard
 from sanawm.config import TransformerConfig
@@ -133,3 +137,25 @@ def write_part(folder, name, config, module):
 
 def write_json(file, content):
     file.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def running_hub():
+    hub = FakeHub()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def hub(running_hub, tmp_path, monkeypatch):
+    """An empty hub, an empty HF_HOME, and a client that asks the one and fills the other."""
+    running_hub.forget()
+    connect(monkeypatch, running_hub.url)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    monkeypatch.setattr(hub_download, "LARGE_BYTES", 1000)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return running_hub

@@ -91,14 +91,31 @@ def test_a_stream_starts_anew_each_time(autoencoder):
 
 
 @torch.no_grad()
-def test_a_decoder_that_looks_ahead_is_decoded_whole():
+@pytest.mark.parametrize("num_latent_frames", [1, 2, 4])
+def test_a_decoder_that_looks_ahead_tells_the_frames_of_the_whole_some_later(num_latent_frames):
     ahead = LTX2VideoAutoencoder(untouched_model(decoder_causal=False))
-    latents = RECORDED["latents_normalised"]
-    [video] = ahead.decode_stream(latents)
-    expected = untouched_model(decoder_causal=False).decode(RECORDED["latents_mode"]).sample
-    torch.testing.assert_close(video, expected, rtol=0, atol=1e-5)
+    latents = RECORDED["latents_normalised"][:, :, :num_latent_frames]
+    parts = list(ahead.decode_stream(latents))
+    raw = RECORDED["latents_mode"][:, :, :num_latent_frames]
+    expected = untouched_model(decoder_causal=False).decode(raw).sample
+    torch.testing.assert_close(torch.cat(parts, dim=2), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(ahead.decode(latents), expected, rtol=0, atol=1e-5)
     with pytest.raises(ValueError, match="looks ahead"):
         ahead.decode_next(latents, None)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("causal", [True, False])
+def test_what_a_decoder_remembers_does_not_grow_with_the_clip(causal):
+    autoencoder = LTX2VideoAutoencoder(untouched_model(decoder_causal=causal))
+    latents = torch.randn(1, 16, 40, 2, 2)
+    sizes, lengths = [], []
+    for video in autoencoder.decode_stream(latents):
+        sizes.append(sum(x.nbytes for x in autoencoder._memory.frames.values()))
+        lengths.append(video.shape[2])
+    assert sum(lengths) == 1 + 8 * 39
+    assert max(sizes) <= 1.1 * sizes[len(sizes) // 2]
+    assert max(lengths) <= 24
 
 
 @torch.no_grad()

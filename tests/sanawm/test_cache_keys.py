@@ -142,10 +142,8 @@ def test_how_the_computer_computes_is_part_of_every_key(parts, monkeypatch, owne
 
 
 def test_numbers_of_another_width_or_another_device_are_kept_apart(parts):
-    half = SimpleNamespace(
-        x_embedder=SimpleNamespace(matrix=torch.zeros(1, dtype=torch.bfloat16, device="meta"))
-    )
-    other = numerics(replace(parts, transformer=half))
+    half = replace(parts.machine, dtype=torch.bfloat16, device=torch.device("meta"))
+    other = numerics(replace(parts, machine=half))
     assert {name for name, value in numerics(parts).items() if other[name] != value} == {
         "device",
         "dtype",

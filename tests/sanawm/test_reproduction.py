@@ -9,7 +9,7 @@ from sanawm.video_reading import compare_videos
 from studio.runner import PipelineRunner
 
 RECORD = {
-    "model": {"name": "tiny", "title": "Tiny", "revision": "0123456789abcdef"},
+    "model": {"name": "tiny", "title": "Tiny", "revision": "0123456789abcdef", "loras": []},
     "device": "cpu, 2 threads",
     "processor": "x86_64 AVX2",
     "threads": 2,
@@ -18,6 +18,7 @@ RECORD = {
     "code": "aa",
     "stopped_at": None,
 }
+LORA = {"name": "fog", "weight": 1, "sha256": "0123456789abcdef"}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,13 @@ def test_a_fresh_run_takes_and_leaves_nothing_in_the_caches_and_is_the_same(
             ["The model's files have changed: 0123456789ab then, fedcba987654 now."],
         ),
         (
+            {"model": RECORD["model"] | {"loras": [LORA | {"weight": 0.8}, LORA]}},
+            [
+                "The LoRA files were none, now they are fog × 0.8 (0123456789ab), "
+                "fog × 1 (0123456789ab)."
+            ],
+        ),
+        (
             {"versions": RECORD["versions"] | {"torch": "2.14.0", "python": "3.12.0"}},
             [
                 "PyTorch was 2.13.0, now it is 2.14.0.",
@@ -95,6 +103,6 @@ def test_what_differs_is_said_in_sentences(changes, sentences):
 
 
 def test_what_an_older_or_foreign_record_does_not_say_is_no_difference():
-    for foreign in ({}, {"model": "tiny", "versions": None}, {"device": None}):
+    for foreign in ({}, {"model": "tiny", "versions": None}, {"model": {}}, {"device": None}):
         assert differences(foreign, RECORD) == []
         assert differences(RECORD, foreign) == []

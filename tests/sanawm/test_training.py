@@ -342,7 +342,7 @@ def test_batches_hold_about_as_many_frames_whatever_their_length():
 def test_presets_fit_together(name):
     preset = PRESETS[name]
     card = make_card(preset)  # refuses lengths and sizes that no autoencoder could make
-    assert card.lengths == preset.lengths
+    assert set(preset.lengths) <= set(card.lengths)
     assert preset.transformer.in_channels == card.latent_channels
     assert preset.transformer.chunk_plucker_channels == 6 * card.temporal_stride
     assert preset.transformer.caption_channels == preset.text.hidden_size

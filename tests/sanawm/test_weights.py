@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from sanawm.card import ModelCard
+from sanawm.checkpoints import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE
 from sanawm.config import TransformerConfig
 from sanawm.errors import ModelFilesMissingError
 from sanawm.transformer import SanaWMTransformer
-from sanawm.weights import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE, load_transformer
+from sanawm.weights import load_transformer
 
 CONFIG = TransformerConfig(
     in_channels=4,
@@ -118,7 +119,7 @@ def tensor_missing(part, weights):
 
 
 def tensor_unknown(part, weights):
-    save_file(weights | {"pos_embed": torch.zeros(1)}, part / WEIGHTS_FILE)
+    save_file(weights | {"pos_embedding": torch.zeros(1)}, part / WEIGHTS_FILE)
 
 
 def tensor_of_other_shape(part, weights):
@@ -134,9 +135,9 @@ def tensor_of_other_shape(part, weights):
         (without_weights, "holds neither"),
         (shard_not_copied, r"shard-0\.safetensors is missing"),
         (cut_short, "was not copied whole"),
-        (tensor_missing, r"lack x_embedder\.proj\.bias"),
-        (tensor_unknown, "hold pos_embed, which is unknown"),
-        (tensor_of_other_shape, r"x_embedder\.proj\.bias is \(3,\), and \(16,\) is needed"),
+        (tensor_missing, r"Missing: x_embedder\.proj\.bias\."),
+        (tensor_unknown, r"Unknown: pos_embedding\."),
+        (tensor_of_other_shape, r"x_embedder\.proj\.bias is \(3,\) and \(16,\) is needed"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_a_sentence(part, transformer, damage, sentence):

@@ -1,8 +1,9 @@
 """A runner that draws grey frames at once, or does what the prompt tells it to suffer.
 
 Prompts: "hold" shows step 2 over and over until the file `go` appears in the data folder or the
-run shall end early; "freeze" sits inside step 2 until `go` appears; "die" and "die once" kill the
-process there; "no memory", "crash" and "sentence" raise. Any other prompt just works.
+run shall end early; "early" ends as a streaming model does, with 9 frames; "freeze" sits inside
+step 2 until `go` appears; "die" and "die once" kill the process there; "no memory", "crash" and
+"sentence" raise. Any other prompt just works.
 """
 
 import os
@@ -21,6 +22,7 @@ STEPS = 4
 
 class SmallRunner:
     device = "a processor"
+    machine = {}
 
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
@@ -45,8 +47,14 @@ class SmallRunner:
             video=video,
             latents=None,
             timings={"prompt": 0.1, "drawing": 0.4, "decoding": 0.2, "saving": 0.1},
-            record={"runner": "small", "stopped_at": stopped_at},
+            record=self.record(job_spec, stopped_at),
         )
+
+    def record(self, job_spec, stopped_at):
+        record = {"runner": "small", "stopped_at": stopped_at}
+        if job_spec["prompt"] == "early":
+            record["request"] = {"num_frames": 9}
+        return record
 
     def suffer(self, job_spec, folder, wants_end):
         prompt, go = job_spec["prompt"], folder.parents[2] / "go"

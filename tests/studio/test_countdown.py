@@ -150,6 +150,21 @@ def test_a_run_that_is_to_be_kept_needs_one_more_step(learned, database, submit)
     assert line_of(database, Pace()).running[run.id] == pytest.approx(3 + 1)
 
 
+def test_a_clip_drawn_in_parts_is_told_by_all_of_its_steps(learned, database, submit):
+    """It is decoded on the way, so nothing but the parts is left at the end."""
+    run = submit(num_inference_steps=4)
+    claim = learned.queue.claim("w")
+    told = []
+    for step in (0, 6, 12):
+        learned.queue.report(claim, stage="drawing", step=step, total=12)
+        told.append(line_of(database, Pace()).running[run.id])
+    whole = told[0]
+    assert told == pytest.approx([whole, whole / 2, 0])
+    learned.queue.report(claim, stage="drawing", step=6, total=12)
+    learned.queue.keep(run.id)
+    assert line_of(database, Pace()).running[run.id] == pytest.approx(whole / 6)  # 2 of 12 steps
+
+
 def test_a_worker_without_a_model_starts_nothing(studio, database, learned, submit):
     submit()
     assert studio.status().line[0].eta_s == 0
@@ -183,6 +198,7 @@ def test_another_device_teaches_nothing(learned, studio, settings, database, pic
 
 class OtherDevice:
     device = "NVIDIA H200"
+    machine = {}
 
     def __init__(self, model_folder, *, cache_folder, threads):
         pass

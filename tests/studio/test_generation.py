@@ -65,6 +65,23 @@ def test_files_are_whole_before_the_row_says_done(studio, database, submit, benc
     assert rescan(database).runs == 0
 
 
+def test_a_streamed_run_that_ended_early_is_a_whole_run_of_that_length(
+    studio, database, submit, bench
+):
+    asked, run = submit("a lamp"), submit("early")
+    bench.make_next()
+    bench.make_next()
+    view = studio.run(run.id)
+    assert (view.num_frames, view.stopped_at, len(view.path_points)) == (9, None, 9)
+    assert view.path_points == studio.run(asked.id).path_points[:9]
+    kept = CameraPath.load_npz(folder_of(database, run) / "c2w.npz")
+    whole = CameraPath.load_npz(folder_of(database, asked) / "c2w.npz")
+    assert kept == whole.first(9)
+    record = json.loads((folder_of(database, run) / "run.json").read_text())
+    assert record["num_frames"] == 9
+    assert examine(database) == []
+
+
 def test_cancel_stops_a_running_run_at_its_next_step(studio, database, submit, bench):
     run = submit("hold")
     thread = bench.start_next()
@@ -191,3 +208,16 @@ def test_a_model_is_opened_once_for_many_runs(studio, submit, bench, monkeypatch
         submit()
         bench.make_next()
     assert len(opened) == 1
+
+
+def test_a_model_is_opened_anew_when_its_card_or_a_lora_on_it_changes(settings, bench):
+    folder, workbench = settings.model_folder, bench.workbench
+    card = json.loads((folder / "wanderbook.json").read_text())
+    opened = []
+    for weight, content in ((0.8, b"one"), (0.8, b"one"), (0.7, b"one"), (0.7, b"other")):
+        loras = [{"file": "style.safetensors", "weight": weight}]
+        (folder / "wanderbook.json").write_text(json.dumps(card | {"loras": loras}))
+        (folder / "style.safetensors").write_bytes(content)
+        opened.append(workbench.runner(workbench.model("")))
+    assert opened[0] is opened[1]
+    assert len({id(runner) for runner in opened}) == 3

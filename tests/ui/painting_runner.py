@@ -1,7 +1,8 @@
 """A runner without a model: the first frame drifts to the left, each step shows a rough preview.
 
 Prompts: "slowly" takes its time, "forever" draws until it is cancelled or shall end early,
-"sentence" fails with one.
+"sentence" fails with one, "in parts" draws part by part into a video that can be watched, and
+waits after the second one until it shall end early.
 """
 
 import io
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from sanawm.errors import NotEnoughMemoryError
+from sanawm.live_video import live_writer
 from sanawm.progress import Finished, Progress
 from sanawm.stills import write_poster, write_thumbnail
 from sanawm.video import write_mp4
@@ -20,6 +22,7 @@ WIDTH, HEIGHT = 160, 96
 
 class PaintingRunner:
     device = "a processor"
+    machine = {}
 
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
@@ -32,6 +35,9 @@ class PaintingRunner:
         yield Progress(stage="prompt", step=1, total=1)
         time.sleep(pause)
         yield Progress(stage="first_frame", step=1, total=1)
+        if prompt.startswith("in parts"):
+            yield from self.in_parts(job_spec, folder, wide, wants_end)
+            return
         stopped_at = None
         for step in range(1, steps + 1):
             time.sleep(pause)
@@ -66,6 +72,33 @@ class PaintingRunner:
         yield Finished(
             video=video, latents=None, timings=timings, record={"stopped_at": stopped_at}
         )
+
+    def in_parts(self, job_spec, folder, wide, wants_end):
+        steps, frames = job_spec["num_inference_steps"], job_spec["num_frames"]
+        painted = list(drift(wide, frames))
+        total, made = 4 * steps, 0
+        with live_writer(folder / "live.mp4", job_spec["fps"]) as live:
+            for part in range(4):
+                for step in range(1, steps + 1):
+                    time.sleep(0.05)
+                    told = {"stage": "drawing", "step": part * steps + step, "total": total}
+                    if step == steps:
+                        made = frames * (part + 1) // 4
+                        for frame in painted[frames * part // 4 : made]:
+                            live.add(frame)
+                    yield Progress(**told, preview=rough(wide, step / steps))
+                while part == 1 and not wants_end():
+                    time.sleep(0.2)
+                    yield Progress(**told)
+                if wants_end():
+                    break
+        video = folder / "video.mp4"
+        write_mp4(painted[:made], video, job_spec["fps"], {"seed": job_spec["seed"]})
+        write_poster(video, folder / "poster.jpg")
+        write_thumbnail(video, folder / "thumb.webp")
+        timings = {"drawing": 1.0, "decoding": 0.1, "saving": 0.1}
+        record = {"stopped_at": None, "request": {"num_frames": made}}
+        yield Finished(video=video, latents=None, timings=timings, record=record)
 
 
 def drift(wide, frames):

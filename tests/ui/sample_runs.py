@@ -96,6 +96,7 @@ def run_view(**changes):
         "thumb": "/t",
         "hover": "/h",
         "preview": "",
+        "live": "",
         "download": "/d",
     }
     return RunView(**(fields | changes))

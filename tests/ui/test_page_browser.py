@@ -44,6 +44,29 @@ def test_a_photo_becomes_a_video_that_stays(visit, photo):
     assert download.value.suggested_filename == f"wanderbook-{number}.mp4"
 
 
+def test_where_a_clip_does_not_fit_the_longest_that_does_is_one_click_away(visit, photo):
+    tab = visit()
+    tight = '{"sentence": "Needs 18 GB of memory; 8 GB are there.", "seconds": null, "nearest": 9}'
+    roomy = '{"sentence": "About 40 s, estimated · 6 GB of 8 GB", "seconds": 40, "nearest": null}'
+
+    def answer(route):
+        short = "frames=9&" in route.request.url
+        route.fulfill(content_type="application/json", body=roomy if short else tight)
+
+    tab.page.route("**/estimate?*", answer)
+    tab.choose(photo)
+    line = tab.page.locator("#wb-est")
+    offer = line.get_by_role("button", name="Use 9 frames")
+    offer.wait_for()
+    assert line.inner_text().startswith("Needs 18 GB of memory; 8 GB are there.")
+    assert tab.page.locator("#wb-generate").is_enabled()
+    offer.focus()
+    tab.page.keyboard.press("Enter")
+    line.get_by_text("6 GB of 8 GB").wait_for()
+    assert tab.page.get_by_role("radio", name="1 s", exact=True).is_checked()
+    assert not offer.is_visible()
+
+
 def test_a_remix_fills_the_form_and_remembers_its_parent(visit, photo):
     tab = visit()
     prompt, seed = tab.page.locator("#wb-prompt textarea"), tab.page.locator("#wb-seed input")

@@ -146,6 +146,14 @@ def test_before_the_first_stage_the_model_is_being_opened():
     assert [row["state"] for row in rows] == ["now", *["next"] * 5]
 
 
+def test_a_clip_drawn_in_parts_says_which_one_is_drawn():
+    texts = []
+    for step in (0, 3, 4, 11, 12):
+        run = run_view(state="running", stage="drawing", step=step, total=12, steps=4)
+        texts.append(next(row["text"] for row in stages(run) if row["state"] == "now"))
+    assert texts == [f"Drawing, part {n} of 3" for n in (1, 1, 2, 3, 3)]
+
+
 def test_the_bar_names_the_model_and_what_it_does_besides_waiting():
     status = StatusView(model="opening", sentence="", queued=2, running=0, paused=False)
 

@@ -318,6 +318,25 @@ def test_a_preview_that_was_replaced_is_no_error(client):
     assert client.get(f"{WM}/media/runs/01RUN/a1/preview-3.webp").status_code == 204
 
 
+def test_a_growing_video_is_fetched_from_where_one_has_it(client, studio, database):
+    folder = database.folder.attempt("01RUN", 1)
+    folder.mkdir(parents=True)
+    address = studio._keys.media_url("runs/01RUN/a1/live.mp4")
+    assert client.get(f"{address}&from=0").status_code == 204  # not begun: no mistake
+
+    (folder / "live.mp4").write_bytes(b"0123456789")
+    answer = client.get(f"{address}&from=4")
+    assert (answer.content, answer.headers["cache-control"]) == (b"456789", "no-store")
+    assert answer.headers["content-type"] == "video/mp4"
+    for begin in ("10", "11", "999999999999"):
+        assert client.get(f"{address}&from={begin}").status_code == 204
+    for nonsense in ("-1", "1e3", "²", "9" * 40, ""):
+        assert client.get(address, params={"from": nonsense}).status_code in (200, 204, 404)
+    forged = address.replace("s=", "s=0")
+    assert client.get(f"{forged}&from=0").status_code == 204
+    assert client.get(f"{forged}&from=0").content == b""
+
+
 def test_scripts_and_styles_are_served_for_good_and_nothing_else_is(client):
     folder = f"{WM}/static/{static_files.version()}"
     script = client.get(f"{folder}/page.js")

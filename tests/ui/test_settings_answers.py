@@ -1,14 +1,18 @@
+import json
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from sanawm.catalogue import STREAMING
+from sanawm.sizes import size_words
 from storage.disk_use import Use
 from storage.tables import Run
 from studio.settings import Settings
 from studio.studio import Studio
 from studio.views import Draft
 from ui.routes import build_routes
-from ui.settings_answers import KINDS, size_words, temporary_folder, went_words
+from ui.settings_answers import KINDS, temporary_folder, went_words
 
 WM = "/gradio_api/wm"
 OWNER_KEY = "the owner's own words"
@@ -78,6 +82,34 @@ def test_the_owner_sees_every_kind_with_words_for_it(client):
     assert {room.get("found") for room in page["parts"]["caches"]} == {"Not needed yet."}
     assert page["cost"].endswith("for a clip of 2 s by Painted rooms.")
     assert page["models"][0]["title"] == "Painted rooms"
+
+
+def test_models_are_listed_with_what_is_here_what_is_not_whole_and_how_to_fetch(
+    client, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
+    folder = tmp_path / "wanderbook" / "sana-wm-streaming"
+    folder.mkdir(parents=True)
+    commit = "0123abcd" * 5
+    sources = {"sources": [{"repo": "someone/something", "revision": commit}]}
+    (folder / "fetched.json").write_text(json.dumps(sources))
+    (folder / "wanderbook.json").write_text(json.dumps(STREAMING.card.to_dict()))
+
+    listed = {model["name"]: model for model in client.get(f"{WM}/settings").json()["models"]}
+
+    assert list(listed) == ["painted", "tiny", "sana-wm-streaming", "sana-wm"]
+    assert (listed["tiny"]["state"], listed["tiny"]["command"]) == ("", "")
+    assert listed["tiny"]["needs"] == "Runs on the processor; needs no graphics card."
+    broken = listed["sana-wm-streaming"]
+    assert (broken["state"], broken["problem"]) == ("Not whole", "model_index.json is missing.")
+    assert broken["sources"] == [f"someone/something at {commit[:12]}"]
+    missing = listed["sana-wm"]
+    assert (missing["state"], missing["folder"], missing["revision"]) == ("Not fetched", "", "")
+    assert (missing["size"], missing["command"]) == (
+        "about 12 GB",
+        "python -m sanawm models fetch sana-wm",
+    )
+    assert "Gemma" in missing["license"]
 
 
 def test_a_visitor_learns_only_that_they_are_one(shared, settings):

@@ -149,8 +149,12 @@ def test_a_report_is_copied_without_a_word_of_what_was_written(own, visit, photo
     tab.cell(number, "done")
     show_settings(tab)
 
-    tab.page.get_by_role("button", name="Copy").click()
-    tab.page.get_by_role("button", name="Copied").wait_for()
+    tab.page.get_by_role("button", name="Copy the command for SANA-WM", exact=True).click()
+    tab.page.get_by_text("Copied", exact=True).wait_for()
+    copied = tab.page.evaluate("navigator.clipboard.readText()")
+    assert copied == "python -m sanawm models fetch sana-wm"
+    tab.page.locator("#wb-copy").click()
+    tab.page.locator("#wb-copy").get_by_text("Copied").wait_for()
 
     copied = tab.page.evaluate("navigator.clipboard.readText()")
     assert copied == tab.page.locator("#wb-report").text_content()

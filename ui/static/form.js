@@ -171,6 +171,7 @@ function openAdvanced() {
 // ---- the line over Generate
 
 let estimate = "";
+let nearest = null; // frames of the longest clip that fits, where this one does not
 
 function missing() {
   if (!draft.image) return "Choose a first frame to begin.";
@@ -204,6 +205,13 @@ function showReadiness() {
 function setEstimate(line) {
   const [, figure, rest] = /^(About \d+ (?:h|min|s)(?: \d+ (?:min|s))?)(.*)$/.exec(estimate) ?? [];
   line.replaceChildren(...(figure ? [h("b", null, figure), rest] : [estimate]));
+  if (nearest !== null) line.append(" ", takeNearest(nearest));
+}
+
+function takeNearest(frames) {
+  const choices = [...document.querySelectorAll("#wb-length input[type=radio]")];
+  const choose = () => choices.find((choice) => choice.value === String(frames))?.click();
+  return h("button", { type: "button", class: "btn quiet", onclick: choose }, `Use ${frames} frames`);
 }
 
 /** Ask what the run would take now: after a change of the form, or of the line before it. */
@@ -216,9 +224,10 @@ export const askForEstimate = debounce(async () => {
     model: draft.model ?? "",
   };
   try {
-    estimate = (await get("estimate", query)).sentence;
+    ({ sentence: estimate, nearest = null } = await get("estimate", query));
   } catch {
     estimate = "";
+    nearest = null;
   }
   showReadiness();
 }, 200);

@@ -1,6 +1,7 @@
 // A run that is being made: its rough preview and its stages, in words.
 
 import { h, icon } from "./dom.js";
+import { showLive } from "./liveplayer.js";
 
 /** The picture so far, in the shape of the video. */
 export function preview(cell) {
@@ -12,6 +13,7 @@ export function preview(cell) {
 
 /** The next preview is shown once it is decoded, so that the picture never blinks. */
 export function showPreview(picture, cell) {
+  if (showLive(picture, cell)) return;
   const address = cell.media.preview || cell.media.first_frame;
   const label = cell.rough || "First frame";
   if (picture.dataset.address === address) return;
@@ -21,7 +23,7 @@ export function showPreview(picture, cell) {
     alt: cell.rough ? `Rough preview of run ${cell.number}` : `First frame of run ${cell.number}`,
   });
   const show = () => {
-    if (picture.dataset.address !== address) return;
+    if (picture.dataset.address !== address || picture.querySelector("video")) return;
     picture.replaceChildren(image, h("span", { class: "rough" }, label));
   };
   if (picture.firstChild) image.decode().then(show, () => {});

@@ -6,6 +6,7 @@ import { openBook } from "./books.js";
 import { runningActs } from "./cells.js";
 import { button, debounce, h, icon } from "./dom.js";
 import { drawFamily, showCurrent } from "./family.js";
+import { takeMoment } from "./liveplayer.js";
 import { drawMarks, updateMarks } from "./marks.js";
 import { preview, showPreview, stageList } from "./progress.js";
 import { checkList, commandOf, fileList, playChain, sideFacts } from "./runparts.js";
@@ -131,8 +132,17 @@ function draw() {
   );
   place.replaceChildren(h("section", { class: "wrap" }, crumb(run), h("div", { class: "run" }, main, side)));
   drawKin();
+  if (done) goOnWatching(run);
   showTitle(`Run ${run.number}`);
   if (focused) place.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+/** Whoever watched it being made goes on where they were. */
+function goOnWatching(run) {
+  const moment = takeMoment(run.id);
+  if (!moment) return;
+  player.seek(Math.floor(moment.time * run.fps));
+  if (moment.playing) player.toggle();
 }
 
 function crumb(run) {

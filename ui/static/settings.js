@@ -1,9 +1,11 @@
 // The settings page: where things are kept, what takes room, what the queue does by itself, a bug report.
 // Every figure and every sentence about one comes from the server; the owner alone gets any.
 
+import { copyButton } from "./copytext.js";
 import { announce, button, h, problem } from "./dom.js";
 import { askForKey, forgetKey } from "./ownerkey.js";
 import { get, post } from "./server.js";
+import { modelList } from "./settingsmodels.js";
 import { allLinks } from "./share.js";
 
 const HEADINGS = { kept: "Kept", caches: "Caches", passing: "Comes and goes" };
@@ -51,7 +53,7 @@ function ownersPage(page) {
     ...Object.keys(HEADINGS).map((part) => roomPart(part, page)),
     part("Links", "links", allLinks()),
     queuePart(page.preferences),
-    part("Models", "models", h("ul", { class: "rows" }, page.models.map(modelRow))),
+    part("Models", "models", ...modelList(page.models)),
     part("This computer", "computer", h("dl", { class: "facts" }, page.facts.map(fact)), notificationLine()),
     reportPart(),
     page.by_key && part("Owner", "owner", forgetKey()),
@@ -200,23 +202,7 @@ function confirmKept(holder, field) {
   announce("Kept.");
 }
 
-// ---- models, this computer
-
-function modelRow(model) {
-  return h(
-    "li",
-    { class: "row", "data-model": model.name },
-    h(
-      "div",
-      { class: "what" },
-      h("b", null, model.title),
-      h("p", null, [model.name, model.license, model.source].filter(Boolean).join(", ")),
-      h("p", { class: "path" }, model.folder),
-      h("p", { class: "path" }, `revision ${model.revision}`),
-    ),
-    h("div", { class: "how-much" }, h("p", { class: "size" }, model.size)),
-  );
-}
+// ---- this computer
 
 function fact([name, value]) {
   return h("div", null, h("dt", null, name), h("dd", null, value));
@@ -236,7 +222,7 @@ function notificationLine() {
 
 function reportPart() {
   const shown = h("pre", { id: "wb-report", tabindex: "0", role: "region", "aria-label": "Report" }, "Collecting…");
-  const copy = h("button", { type: "button", class: "btn", id: "wb-copy", onclick: () => copyText(shown, copy), disabled: true }, "Copy");
+  const copy = copyButton(shown, { id: "wb-copy", disabled: true });
   const lead = "Versions, sizes, counts and the end of the worker's log. No prompt, picture, key or name is in it; read it before you send it.";
   return part("For a bug report", "report", h("p", { class: "help" }, lead), shown, h("div", { class: "acts" }, copy));
 }
@@ -244,17 +230,4 @@ function reportPart() {
 function showReport(text) {
   place.querySelector("#wb-report").textContent = text;
   place.querySelector("#wb-copy").disabled = false;
-}
-
-async function copyText(shown, copy) {
-  try {
-    await navigator.clipboard.writeText(shown.textContent);
-    copy.textContent = "Copied";
-    announce("Copied.");
-  } catch {
-    getSelection().selectAllChildren(shown); // no clipboard over plain http: Ctrl C does the rest
-    copy.textContent = "Selected, now press Ctrl C";
-    announce("Selected. Press Control C.");
-  }
-  setTimeout(() => (copy.textContent = "Copy"), 4000);
 }
