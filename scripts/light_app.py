@@ -9,6 +9,7 @@ import importlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sanawm.progress import Finished, Progress
@@ -22,7 +23,7 @@ class LightRunner:
     """Waits at every step and draws nothing."""
 
     device = "none"
-    machine = {}
+    machine: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, model_folder: Path, *, cache_folder: Path, threads: int) -> None:
         pass

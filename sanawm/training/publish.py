@@ -83,7 +83,9 @@ def make_card(preset: TrainingPreset) -> ModelCard:
         streaming=streaming,
         sigmas=preset.sigmas,
         license="Apache-2.0",
-        source=f"Trained by this project on its own procedural worlds; see models/{name}/README.md.",
+        source=(
+            f"Trained by this project on its own procedural worlds; see models/{name}/README.md."
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 import time
+from types import MappingProxyType
 
 from moments import moment
 
@@ -26,7 +27,7 @@ def mark(run_id, attempt, seed):
 
 class MarkedRunner:
     device = "none"
-    machine = {}
+    machine = MappingProxyType({})
 
     def __init__(self, model_folder, *, cache_folder, threads):
         moment("opening")

@@ -39,11 +39,11 @@ built = time.perf_counter()
 widened = []
 
 def in_float32(block, run):
-    def run_in_float32(*arguments):
+    def run_in_float32(*arguments, **named):
         widened.append(block)
         kept = {parameter: parameter.data for parameter in block.parameters()}
         block.float()
-        done = run(*arguments)
+        done = run(*arguments, **named)
         for parameter, data in kept.items():
             parameter.data = data
         return done

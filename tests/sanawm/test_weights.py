@@ -67,10 +67,11 @@ def test_shards_load_as_their_index_says(part, transformer):
     assert_same_weights(load_transformer(part.parent, CARD), transformer)
 
 
-def test_half_precision_files_are_single_on_a_processor(part, transformer):
+@pytest.mark.parametrize("wanted", [torch.float32, torch.bfloat16])
+def test_half_precision_files_load_in_the_numbers_of_the_machine(part, transformer, wanted):
     save_file(transformer.bfloat16().state_dict(), part / WEIGHTS_FILE)
-    loaded = load_transformer(part.parent, CARD, dtype=torch.bfloat16)
-    assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float32}
+    loaded = load_transformer(part.parent, CARD, dtype=wanted)
+    assert {tensor.dtype for tensor in loaded.state_dict().values()} == {wanted}
 
 
 def test_the_card_sets_what_implementations_differ_in(part, transformer):

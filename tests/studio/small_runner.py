@@ -9,6 +9,7 @@ step 2 until `go` appears; "die" and "die once" kill the process there; "no memo
 import os
 import signal
 import time
+from types import MappingProxyType
 
 import numpy as np
 
@@ -22,7 +23,7 @@ STEPS = 4
 
 class SmallRunner:
     device = "a processor"
-    machine = {}
+    machine = MappingProxyType({})
 
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads

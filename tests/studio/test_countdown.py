@@ -1,5 +1,7 @@
 """Times left only count down, and places in the line are told with what is known."""
 
+from types import MappingProxyType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,7 +200,7 @@ def test_another_device_teaches_nothing(learned, studio, settings, database, pic
 
 class OtherDevice:
     device = "NVIDIA H200"
-    machine = {}
+    machine = MappingProxyType({})
 
     def __init__(self, model_folder, *, cache_folder, threads):
         pass

@@ -7,6 +7,7 @@ waits after the second one until it shall end early.
 
 import io
 import time
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
@@ -22,7 +23,7 @@ WIDTH, HEIGHT = 160, 96
 
 class PaintingRunner:
     device = "a processor"
-    machine = {}
+    machine = MappingProxyType({})
 
     def __init__(self, model_folder, *, cache_folder, threads):
         self.threads = threads
