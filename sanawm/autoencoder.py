@@ -158,12 +158,18 @@ class LTX2VideoAutoencoder:
         """
         if not self._memory.causal:
             raise ValueError("this decoder looks ahead in time; use decode or decode_stream")
-        parts = list(self._memory.decode(self._raw(latents_BCTHW), state, ends=False))
-        return torch.cat(parts, dim=2), self._memory.frames
+        try:
+            parts = list(self._memory.decode(self._raw(latents_BCTHW), state, ends=False))
+        finally:
+            after = self._memory.take()
+        return torch.cat(parts, dim=2), after
 
     def decode_stream(self, latents_BCTHW: Tensor) -> Iterator[Tensor]:
         """Frames in order, about a latent frame's worth at a time."""
-        yield from self._memory.decode(self._raw(latents_BCTHW), None, ends=True)
+        try:
+            yield from self._memory.decode(self._raw(latents_BCTHW), None, ends=True)
+        finally:
+            self._memory.take()
 
     def _raw(self, latents_BCTHW: Tensor) -> Tensor:
         mean, std = self._statistics()

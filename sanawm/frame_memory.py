@@ -55,6 +55,11 @@ class FrameMemory:
         self.frames = dict(frames or {})
         yield from self._through(self._stages(), latents_BCTHW, 1, ends=ends)
 
+    def take(self) -> dict[str, Tensor]:
+        """What the last pass left, to go on after it; nothing of it is kept here."""
+        frames, self.frames = self.frames, {}
+        return frames
+
     def _stages(self) -> list[Stage]:
         """The decoder as what comes one after the other, each with the frames it makes of one."""
         decoder = self._decoder

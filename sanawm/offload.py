@@ -45,6 +45,8 @@ class OffloadedBlocks:
         self._free: list[Any] = [None, None]  # events: the block in this place has computed
 
     def __iter__(self) -> Iterator[nn.Module]:
+        if self._stream is not None:  # what had the places' memory before may still be computing
+            self._stream.wait_stream(torch.cuda.current_stream())
         ready = self._bring(0)
         for index, block in enumerate(self._blocks):
             arrived, ready = ready, self._bring(index + 1)
@@ -60,6 +62,8 @@ class OffloadedBlocks:
 
     def bring_back(self, device: torch.device) -> None:
         """Give every block its weights on the device, for good."""
+        if self._stream is not None:  # a pass that was given up may have left a copy on its way
+            self._stream.synchronize()
         for spans in self._spans:
             for span in spans:
                 span.tensor.data = span.tensor.to(device, copy=True)

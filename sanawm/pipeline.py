@@ -138,7 +138,6 @@ class SanaWMPipeline:
             log, kept = RunLog(plan=plans[0]), RunCaches(caches, numerics(self.parts))
             kept.trim()
             self.parts.machine.forget_peak()
-            self._residence.settle(log.plan)
             picture = read_picture(request.image, self.card)
             log.finish("first_frame")
             deciding = drawing_parts(self.parts, request, picture)
@@ -147,7 +146,10 @@ class SanaWMPipeline:
                 latents_BCTHW = found["latents"]
                 yield from self._skip_drawing(request, picture, latents_BCTHW, kept, log)
             else:
-                inputs = yield from self._read(request, picture, InputReader(self.parts, kept), log)
+                reader = InputReader(self.parts, kept)
+                inputs = yield from self._within_memory(
+                    plans, log, lambda: self._read(request, picture, reader, log)
+                )
                 if self.card.streaming:
                     files = output, live
                     yield from self._within_memory(
@@ -176,14 +178,15 @@ class SanaWMPipeline:
         log: RunLog,
         make: Callable[[], Generator[Events, None, Made]],
     ) -> Generator[Events, None, Made]:
-        """Make something; where memory runs out, once more by the next plan that takes less."""
+        """Make something by the plan; where memory runs out, once more by the next smaller one."""
         try:
+            self._residence.settle(log.plan)
             return (yield from make())
         except (MemoryError, RuntimeError) as error:
             smaller = [plan for plan in plans if plan.peak_bytes < log.plan.peak_bytes]
             if log.retried or not smaller or not is_memory_shortage(error):
                 raise
-            logger.warning("memory ran out with the plan “%s”: %s", log.plan.words, error)
+            logger.warning("memory ran out with the plan “%s”: %s", log.plan.words, str(error))
         log.retried, log.plan = True, smaller[0]
         self._residence.settle(log.plan)
         return (yield from make())

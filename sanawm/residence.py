@@ -53,18 +53,22 @@ class Residence:
         )
 
     def settle(self, plan: Plan) -> None:
-        """Bring every part to where the plan wants it between its turns."""
-        machine = self._parts.machine
+        """Bring every part to where the plan wants it between its turns: first what leaves."""
+        machine, transformer = self._parts.machine, self._parts.transformer
         if not machine.on_card:
             return
         self._visits = plan.visits
-        if plan.offloads:
-            self._parts.transformer.offload(machine.device)
-        for part in (self._parts.text_encoder, self._parts.autoencoder):
-            part.move(PROCESSOR if plan.visits else machine.device)
+        others = self._parts.text_encoder, self._parts.autoencoder
+        if plan.visits:
+            self._move(others, PROCESSOR)
         self._tidy()
-        if not plan.offloads:
-            self._parts.transformer.settle(machine.device)
+        if plan.offloads:
+            transformer.offload(machine.device)
+        else:
+            transformer.settle(machine.device)
+        self._tidy()
+        if not plan.visits:
+            self._move(others, machine.device)
 
     @contextmanager
     def at_work(self, part: Part) -> Iterator[None]:
@@ -79,6 +83,11 @@ class Residence:
             if self._visits:
                 part.move(PROCESSOR)
                 self._tidy()
+
+    @staticmethod
+    def _move(parts: tuple[Part, ...], device: torch.device) -> None:
+        for part in parts:
+            part.move(device)
 
     def _tidy(self) -> None:
         """Give back what nothing uses, so that large pieces can be had again."""

@@ -18,7 +18,7 @@ from sanawm.sampling import clean_estimate, explicit_sigmas
 from sanawm.streaming import Chunk, DrawnStep, draw_chunks
 from sanawm.transformer import BlockConditions
 
-WriteFrames = Callable[[Tensor], None]  # frames BCFHW of one chunk, in [-1, 1]
+WriteFrames = Callable[[Tensor], None]  # frames BCFHW of one latent frame, in [-1, 1]
 
 
 def stream_clip(
@@ -52,8 +52,11 @@ def stream_clip(
         log.finish("drawing")
         if drawn.is_last:
             done.append(drawn.latents_BCTHW)
-            video_BCFHW, state = parts.autoencoder.decode_next(drawn.latents_BCTHW, state)
-            write(video_BCFHW)
+            for latent_BCTHW in drawn.latents_BCTHW.split(
+                1, dim=2
+            ):  # as kept latents are, bit by bit
+                video_BCFHW, state = parts.autoencoder.decode_next(latent_BCTHW, state)
+                write(video_BCFHW)
             log.finish("decoding")
         yield Progress(stage="drawing", step=step, total=total, preview=webp)
         asked = asked or wants_end()

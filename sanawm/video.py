@@ -36,7 +36,9 @@ Frame = NDArray[np.uint8]
 TAG_NAMES = ("comment", "wanderbook")
 MAX_TAG_BYTES = 256 * 1024  # the poses of a minute fit in
 MUXER_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
-ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast"}
+# Without mbtree, which gives the same frames other bits from time to time on processors with
+# AVX-512, so that a run made again would not be the same video.
+ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0"}
 BT709 = 1  # the number of ITU-R BT.709 among primaries, transfer curves and matrices alike
 LIMITED_RANGE = 1
 

@@ -119,6 +119,24 @@ def test_what_a_decoder_remembers_does_not_grow_with_the_clip(causal):
 
 
 @torch.no_grad()
+def test_nothing_is_remembered_when_a_clip_has_ended_or_was_given_up(autoencoder):
+    latents = RECORDED["latents_normalised"]
+    for _ in autoencoder.decode_stream(latents):
+        assert autoencoder._memory.frames
+    assert not autoencoder._memory.frames
+    given_up = autoencoder.decode_stream(latents)
+    next(given_up)
+    given_up.close()
+    assert not autoencoder._memory.frames
+    wrong = torch.cat((latents, latents), dim=1)
+    with pytest.raises(RuntimeError):
+        autoencoder.decode_next(wrong, None)
+    _, state = autoencoder.decode_next(latents, None)
+    assert state
+    assert not autoencoder._memory.frames
+
+
+@torch.no_grad()
 def test_an_upsampler_in_time_alone_and_without_shortcut_streams_too():
     torch.manual_seed(0)
     changes = {

@@ -8,6 +8,7 @@ from test_transformer import relative_error
 
 from sanawm import pipeline as pipeline_module
 from sanawm.errors import NotEnoughMemoryError
+from sanawm.inputs import InputReader
 from sanawm.memory_plan import GIB, Job, best_plan, plans_for, usable_bytes
 from sanawm.model_facts import facts_of, weights_in
 from sanawm.pipeline import SanaWMPipeline
@@ -128,6 +129,24 @@ def test_memory_that_runs_out_once_is_met_with_a_smaller_plan(
         return
     latents, record = latents_of(pipeline, request, tmp_path)
     assert relative_error(latents, expected) < 1e-5
+    assert record["plan"] == "float32, halves apart, guided"
+
+
+@pytest.mark.parametrize("place", ["settle", "texts", "first_latent"])
+def test_memory_that_runs_out_before_drawing_is_met_so_too(
+    pipeline, make_request, tmp_path, monkeypatch, place
+):
+    failures = iter([torch.OutOfMemoryError("CUDA out of memory.")])
+    owner = Residence if place == "settle" else InputReader
+    working = getattr(owner, place)
+
+    def failing(*arguments):
+        for failure in failures:
+            raise failure
+        return working(*arguments)
+
+    monkeypatch.setattr(owner, place, failing)
+    _, record = latents_of(pipeline, make_request(guidance_scale=3.0), tmp_path)
     assert record["plan"] == "float32, halves apart, guided"
 
 

@@ -144,6 +144,19 @@ def test_an_odd_side_repeats_its_last_line():
     assert np.array_equal(even[:5, 7], frame[:, 6])
 
 
+def test_the_same_frames_are_the_same_file_each_time(tmp_path):
+    """Soft pictures with a little noise, enlarged: what an encoder once took differently."""
+    random = np.random.default_rng(0)
+    room = random.integers(60, 190, (32, 40, 3))
+    noises = random.normal(0, 10, (25, 32, 40, 3))
+    frames = [np.clip(room + noise, 0, 255).astype(np.uint8) for noise in noises]
+    files = set()
+    for _ in range(20):
+        write_mp4(frames, tmp_path / "clip.mp4", 8, {})
+        files.add((tmp_path / "clip.mp4").read_bytes())
+    assert len(files) == 1
+
+
 def test_frames_are_encoded_as_they_are_made(tmp_path):
     """The writer never asks for a frame before it has taken in the one before."""
     asked, taken = [], []
