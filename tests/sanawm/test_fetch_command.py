@@ -38,7 +38,9 @@ def test_the_list_shows_what_is_here_and_what_can_be_fetched(hub, capsys):
     assert (fetched["state"], fetched["source"][0]["revision"]) == ("here", commit)
     _, out, _ = run(capsys, "--json")
     listed = {model["name"]: model for model in json.loads(out.splitlines()[-1])["models"]}
-    assert [model["state"] for model in listed.values()] == ["here", "here", "missing"]
+    states = {name: model["state"] for name, model in listed.items()}
+    here = dict.fromkeys(["tiny", "tiny-streaming", "sana-wm"], "here")
+    assert states == here | {"sana-wm-streaming": "missing"}
     assert listed["sana-wm"] == fetched
     assert f"{DIFFUSERS_REPO} at {commit[:12]}" in out
 

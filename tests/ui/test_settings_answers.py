@@ -97,7 +97,13 @@ def test_models_are_listed_with_what_is_here_what_is_not_whole_and_how_to_fetch(
 
     listed = {model["name"]: model for model in client.get(f"{WM}/settings").json()["models"]}
 
-    assert list(listed) == ["painted", "tiny", "sana-wm-streaming", "sana-wm"]
+    assert list(listed) == [
+        "painted",
+        "tiny",
+        "tiny-streaming",
+        "sana-wm-streaming",
+        "sana-wm",
+    ]
     assert (listed["tiny"]["state"], listed["tiny"]["command"]) == ("", "")
     assert listed["tiny"]["needs"] == "Runs on the processor; needs no graphics card."
     broken = listed["sana-wm-streaming"]
