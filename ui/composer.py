@@ -57,16 +57,16 @@ def build_composer(studio: Studio) -> Composer:
             )
             scene = _scene_fields(form, card)
             clip = _clip_fields(form, card)
+            model = gr.Dropdown(models, value=form["model"], label="Model", elem_id="wb-model")
             note = gr.HTML(
                 card.note, html_template="<p class='help'>{{value}}</p>", elem_id="wb-note"
             )
-            advanced = _advanced_fields(form, models)
+            advanced = _advanced_fields(form)
         with gr.Column(elem_id="wb-foot"):
             foot = gr.HTML(None, elem_id="wb-estimate", **mount("mountFoot"))
             generate = gr.Button("Generate", variant="primary", elem_id="wb-generate")
-    composer = Composer(
-        head=head, fields=[*scene, *clip, *advanced], note=note, foot=foot, generate=generate
-    )
+    fields = [*scene, *clip, *advanced, model]
+    composer = Composer(head=head, fields=fields, note=note, foot=foot, generate=generate)
     _report_changes(composer)
     _connect(studio, composer)
     return composer
@@ -111,8 +111,8 @@ def _clip_fields(form: dict[str, Any], card: ModelCard) -> list[Any]:
     return [length, seed]
 
 
-def _advanced_fields(form: dict[str, Any], models: list[tuple[str, str]]) -> list[Any]:
-    """What most people leave as it is: negative prompt, steps, guidance, model."""
+def _advanced_fields(form: dict[str, Any]) -> list[Any]:
+    """What most people leave as it is: negative prompt, steps, guidance."""
     with gr.Accordion("Advanced", open=False, elem_id="wb-advanced"):
         negative = gr.Textbox(
             form["negative"],
@@ -125,8 +125,7 @@ def _advanced_fields(form: dict[str, Any], models: list[tuple[str, str]]) -> lis
         with gr.Row():
             steps = gr.Number(form["steps"], precision=0, label="Steps", elem_id="wb-steps")
             guidance = gr.Number(form["guidance"], label="Guidance", elem_id="wb-guidance")
-        model = gr.Dropdown(models, value=form["model"], label="Model", elem_id="wb-model")
-    return [negative, steps, guidance, model]
+    return [negative, steps, guidance]
 
 
 def _report_changes(composer: Composer) -> None:

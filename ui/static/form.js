@@ -17,7 +17,7 @@ const PLACES = {
   guidance: { label: "#wb-guidance [data-testid=block-info]", slot: "#wb-guidance", control: "input" },
   model: { label: "#wb-model [data-testid=block-info]", slot: "#wb-model", control: "input" },
 };
-const ADVANCED = new Set(["negative", "steps", "guidance", "model"]);
+const ADVANCED = new Set(["negative", "steps", "guidance"]);
 // The order of the fields in every Gradio event of the form: `FIELDS` of ui/forms.py.
 export const FIELDS = [
   "image",
