@@ -52,9 +52,8 @@ def stream_clip(
         log.finish("drawing")
         if drawn.is_last:
             done.append(drawn.latents_BCTHW)
-            for latent_BCTHW in drawn.latents_BCTHW.split(
-                1, dim=2
-            ):  # as kept latents are, bit by bit
+            # One at a time, as kept latents are decoded: the same frames bit for bit.
+            for latent_BCTHW in torch.split(drawn.latents_BCTHW, 1, dim=2):
                 video_BCFHW, state = parts.autoencoder.decode_next(latent_BCTHW, state)
                 write(video_BCFHW)
             log.finish("decoding")
