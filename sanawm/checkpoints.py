@@ -92,8 +92,13 @@ def _diffusers_files(part: Path) -> tuple[Path, ...]:
         return (part / WEIGHTS_FILE,)
     if not (part / SHARDS_FILE).is_file():
         raise ModelFilesMissingError(f"{part} holds neither {WEIGHTS_FILE} nor {SHARDS_FILE}.")
-    names = _read_json(part / SHARDS_FILE).get("weight_map", {}).values()
-    return tuple(part / name for name in sorted(set(names)))
+    weight_map = _read_json(part / SHARDS_FILE).get("weight_map")
+    names = set(weight_map.values()) if isinstance(weight_map, dict) else set()
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise ModelFilesMissingError(
+            f"{part / SHARDS_FILE} does not name the files of weights beside it."
+        )
+    return tuple(part / name for name in sorted(names))
 
 
 def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:

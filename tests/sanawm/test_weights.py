@@ -67,6 +67,15 @@ def test_shards_load_as_their_index_says(part, transformer):
     assert_same_weights(load_transformer(part.parent, CARD), transformer)
 
 
+@pytest.mark.parametrize(
+    "weight_map", [None, [], {}, {"x": 3}, {"x": "../other.safetensors"}, {"x": "/etc/passwd"}]
+)
+def test_an_index_that_names_no_files_beside_it_is_refused(part, transformer, weight_map):
+    (part / SHARDS_FILE).write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(ModelFilesMissingError, match="does not name the files"):
+        load_transformer(part.parent, CARD)
+
+
 @pytest.mark.parametrize("wanted", [torch.float32, torch.bfloat16])
 def test_half_precision_files_load_in_the_numbers_of_the_machine(part, transformer, wanted):
     save_file(transformer.bfloat16().state_dict(), part / WEIGHTS_FILE)
