@@ -55,9 +55,14 @@ def _generator(file: Path) -> Mapping[str, Tensor]:
     for name in WRAPPINGS:
         if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
             found = found[name]
-    if not isinstance(found, Mapping) or not all(isinstance(x, Tensor) for x in found.values()):
+    if not isinstance(found, Mapping) or not all(map(_is_weight, found.items())):
         raise ModelFilesMissingError(f"{file} holds no transformer's weights.")
     return found
+
+
+def _is_weight(entry: tuple[Any, Any]) -> bool:
+    name, value = entry
+    return isinstance(name, str) and isinstance(value, Tensor) and value.dtype in DTYPES
 
 
 def _write_safetensors(tensors: Mapping[str, Tensor], file: Path) -> None:
@@ -74,4 +79,4 @@ def _write_safetensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     with file.open("wb") as stream:
         stream.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
-            stream.write(tensor.contiguous().view(torch.uint8).flatten().numpy().data)
+            stream.write(tensor.flatten().view(torch.uint8).numpy().data)

@@ -102,6 +102,14 @@ def test_conversion_keeps_every_bit(tmp_path, transformer, dtype):
             assert torch.equal(tensor, transformer.state_dict()[name])
 
 
+def test_conversion_keeps_single_numbers_and_strided_tensors(tmp_path):
+    file, strided = tmp_path / "model.pt", torch.arange(12.0).view(3, 4).T
+    torch.save({"generator": {"one": torch.tensor(3.5), "strided": strided}}, file)
+    found = load_file(convert_checkpoint(file))
+    assert (found["one"].item(), found["one"].shape) == (3.5, ())
+    assert torch.equal(found["strided"], strided)
+
+
 def test_a_half_written_conversion_is_never_seen(tmp_path, transformer, monkeypatch):
     file = write_streaming(tmp_path, transformer)
 
@@ -141,7 +149,14 @@ def test_a_checkpoint_that_was_not_copied_whole_is_refused(tmp_path, transformer
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, transformer):
     file = write_streaming(tmp_path, transformer)
-    for other in ({"step": 7}, [1, 2], {"generator": {"w": "text"}}):
+    number = torch.ones(1)
+    for other in (
+        {"step": 7},
+        [1, 2],
+        {"generator": {"w": "text"}},
+        {"generator": {3: number}},
+        {"generator": {"w": number.long()}},
+    ):
         torch.save(other, file)
         with pytest.raises(ModelFilesMissingError, match="no transformer's weights"):
             load_transformer(tmp_path, CARD)
