@@ -128,7 +128,11 @@ _ENDS: dict[str, tuple[str, ...]] = {"down": DOWN, "up": UP, "alpha": (ALPHA,)}
 
 
 def _change(module: str, part: Mapping[str, Tensor], told: float | None) -> Change:
-    down, up = (part[half].flatten(1) for half in ("down", "up"))  # 1x1 convolutions are matrices
+    halves = [part[half] for half in ("down", "up")]
+    are_matrices = all(half.dim() > 1 and half.numel() for half in halves)
+    if not are_matrices or ("alpha" in part and part["alpha"].numel() != 1):
+        raise InvalidRequestError(f"What the file holds for {module} is not of a LoRA's shape.")
+    down, up = (half.flatten(1) for half in halves)  # 1x1 convolutions are matrices
     rank = down.shape[0]
     if up.shape[1] != rank:
         raise InvalidRequestError(

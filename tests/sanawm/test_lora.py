@@ -152,6 +152,19 @@ def test_a_file_that_is_no_lora_says_why(tmp_path, tensors, sentence):
         read_lora(tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("down", "up", "alpha"),
+    [((16,), (48,), ()), ((0, 16), (48, 0), ()), ((2, 16), (48, 2), (3,))],
+    ids=["no matrices", "of rank 0", "several alphas"],
+)
+def test_odd_shapes_are_refused_with_a_sentence(tmp_path, down, up, alpha):
+    shapes = {"lora_down.weight": down, "lora_up.weight": up, "alpha": alpha}
+    tensors = {f"blocks.0.attn.qkv.{name}": torch.ones(shape) for name, shape in shapes.items()}
+    save_file(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(InvalidRequestError, match=r"blocks\.0\.attn\.qkv is not of a LoRA"):
+        read_lora(tmp_path / "x.safetensors")
+
+
 def test_a_file_that_is_not_safetensors_says_so(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"\x80\x04nothing")
     for name in ("x.safetensors", "missing.safetensors"):
