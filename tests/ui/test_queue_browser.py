@@ -63,6 +63,11 @@ def test_a_run_that_starts_while_it_is_held_leaves_the_others_in_order(visit, ph
     ordered(page, fourth, third)
 
 
+def focused_on(page):
+    """The name of what has the keyboard."""
+    return page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+
 def test_the_arrow_keys_move_a_run_and_say_where_it_is(visit, photo):
     tab = visit()
     _, second, third, fourth = fill(tab, photo, "second", "third", "fourth")
@@ -75,11 +80,10 @@ def test_the_arrow_keys_move_a_run_and_say_where_it_is(visit, photo):
 
     ordered(page, third, fourth, second)
     said = page.locator("#wb-announce")
-    assert said.inner_text() == f"Run {second} is now 3 of 3."
-    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert focused == f"Move run {second}"
+    wait_until(lambda: said.inner_text() == f"Run {second} is now 3 of 3.", 60)
+    wait_until(lambda: focused_on(page) == f"Move run {second}", 60)
     page.keyboard.press("ArrowDown")
-    assert said.inner_text() == f"Run {second} is last already."
+    wait_until(lambda: said.inner_text() == f"Run {second} is last already.", 60)
     page.keyboard.press("Home")
     ordered(page, second, third, fourth)
     tab.open()
